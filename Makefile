@@ -1,0 +1,45 @@
+# Everything a developer or a user types. Each target makes its own environment first; the second time that costs nothing.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+# numerical libraries must not start threads of their own inside Dask's
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help env demo test check format bench samples lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+env: $(READY) ## build only the environment, in .venv, from requirements.lock
+
+$(READY): requirements.lock pyproject.toml .ci/env
+	@.ci/env
+
+demo: $(READY) ## simulated Moon acquisitions to a report, under Prefect; prints the report's path
+	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect
+
+test: $(READY) ## run the tests
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not benchmark"
+
+check: $(READY) ## style, types, shipped files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure the numbers of docs/measured.md
+	@$(BIN)/pytest -q -s -m benchmark tests/benchmarks
+
+samples: $(READY) ## make data_samples anew (same bytes as those committed)
+	@$(BIN)/python -m flows.samples data_samples
+
+lock: ## resolve requirements.lock anew (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate -o requirements.lock
+
+clean: ## remove the environment and what the demo made
+	@rm -rf .venv demo-archive build

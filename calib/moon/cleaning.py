@@ -1,0 +1,171 @@
+"""A band's window around the Moon with the sky of each column subtracted and defects filled: what the limb search and the photometry both start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+from scipy.ndimage import median_filter
+
+from calib.config import Model
+from calib.errors import InputError
+from calib.moon.ellipse import Ellipse, Scan
+from calib.sensor import Band
+from calib.units import Fraction
+
+
+class CleaningParameters(Model):
+    """How sky and defects are told apart. Radii are those of the disk."""
+
+    sky_from: Fraction = Field(default=1.15, gt=1, description="sky lines begin this many disk radii from the centre")
+    sky_to: Fraction = Field(default=2.0, gt=1, description="and end there, or at the border of the image")
+    smallest_sky: int = Field(default=8, ge=2, description="sky lines needed on each side")
+    margin: Fraction = Field(default=1.35, gt=1, description="half width of the window, disk radii")
+    hit_threshold: float = Field(default=6.0, gt=3, description="an isolated pixel is a defect beyond this many sigma of noise")
+    column_threshold: Fraction = Field(default=0.05, gt=0, description="a column is defective where it differs by more from its neighbours")
+
+
+@dataclass(frozen=True)
+class CleanWindow:
+    """Counts minus sky [DN] over (line, column) of a window that starts at `origin`; `filled` marks the pixels that were replaced.
+
+    Sky figures are those of the window's columns: `sky_error` the standard uncertainty of each column's level in the disk, `columns` their numbers.
+    """
+
+    image: np.ndarray
+    origin: tuple[int, int]
+    filled: np.ndarray
+    saturated: np.ndarray
+    sky_level: np.ndarray
+    sky_error: np.ndarray
+    sky_noise: float
+    sky_step: float
+    cosmic_hits: int
+    defective_pixels: int
+
+    def grid(self, scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+        """Column (1, n) and scan coordinate (n, 1) of the pixels."""
+        lines = np.arange(self.image.shape[0]) + self.origin[0]
+        columns = np.arange(self.image.shape[1]) + self.origin[1]
+        return columns[np.newaxis, :].astype(float), scan.coordinate(lines.astype(float))[:, np.newaxis]
+
+
+def clean_window(
+    counts: np.ndarray, ellipse: Ellipse, scan: Scan, band: Band, saturation: float, parameters: CleaningParameters, source: str
+) -> CleanWindow:
+    """The window of `counts` (line, column; DN) around the disk. `source` names file and band in errors: InputError where sky lines are missing."""
+    half_width, half_height = ellipse.extent()
+    first = max(int(np.ceil(float(scan.line(np.array(ellipse.scan - parameters.sky_to * half_height))))), 0)
+    stop = min(int(float(scan.line(np.array(ellipse.scan + parameters.sky_to * half_height)))) + 1, counts.shape[0])
+    left = max(int(ellipse.column - parameters.margin * half_width), 0)
+    right = min(int(ellipse.column + parameters.margin * half_width) + 2, counts.shape[1])
+    raw = counts[first:stop, left:right]
+    coordinate = scan.coordinate(np.arange(first, stop).astype(float)) - ellipse.scan
+    sky, level, error, noise, step = _sky(raw, coordinate, parameters, half_height, source)
+    image = raw - sky
+    columns = np.arange(left, right, dtype=float)[np.newaxis, :]
+    inside = ellipse.radius(columns, (coordinate + ellipse.scan)[:, np.newaxis]) < 1
+    saturated = raw >= saturation
+    lone = _lone_pixels(image, band, noise, parameters.hit_threshold) & ~saturated
+    bad_columns = _defective_columns(image, inside, np.abs(coordinate) > parameters.sky_from * half_height, noise, parameters)
+    filled = lone | (bad_columns[np.newaxis, :] & ~saturated)
+    hits = int(np.count_nonzero(lone & ~bad_columns & (image > 0)))
+    image = _fill_along_line(image, filled, inside)
+    defective = int(np.count_nonzero(filled)) - hits
+    return CleanWindow(image, (first, left), filled, saturated, level, error, noise, step, hits, defective)
+
+
+def _sky(
+    raw: np.ndarray, coordinate: np.ndarray, parameters: CleaningParameters, half_height: float, source: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
+    """Sky of each pixel, level and uncertainty of each column at the disk, noise, and the step of the mean level from before to after the disk."""
+    levels, errors, noises, centres = [], [], [], []
+    for side in (-1, 1):
+        chosen = coordinate * side > parameters.sky_from * half_height
+        if np.count_nonzero(chosen) < parameters.smallest_sky:
+            where = "before" if side < 0 else "after"
+            raise InputError(
+                f"{source}: {np.count_nonzero(chosen)} lines of sky {where} the Moon, {parameters.smallest_sky} are needed; take a longer scan"
+            )
+        level, noise, number = _clipped_mean(raw[chosen].astype(np.float64))
+        levels.append(level)
+        noises.append(noise)
+        errors.append(noise / np.sqrt(number))
+        centres.append(float(coordinate[chosen].mean()))
+    share = ((coordinate - centres[0]) / (centres[1] - centres[0]))[:, np.newaxis]
+    sky = levels[0] + (levels[1] - levels[0]) * share
+    middle = -centres[0] / (centres[1] - centres[0])
+    error = np.hypot((1 - middle) * errors[0], middle * errors[1])
+    level = levels[0] * (1 - middle) + levels[1] * middle
+    return sky, level, error, float(np.mean(noises)), float(np.mean(levels[1] - levels[0]))
+
+
+def _clipped_mean(values: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    # a median of integers is an integer: it only finds the outliers, the level is the mean of the others
+    middle = np.median(values, axis=0)
+    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    kept = np.abs(values - middle) <= 5 * max(spread, 0.5)
+    number = kept.sum(axis=0)
+    mean = np.where(kept, values, 0).sum(axis=0) / number
+    noise = np.sqrt(np.median(np.where(kept, (values - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)))
+    return mean, float(noise), number
+
+
+def _lone_pixels(image: np.ndarray, band: Band, noise: float, threshold: float) -> np.ndarray:
+    """Single or paired pixels far above or below all others around them: the third of nine in rank is not theirs, and on a limb or a crater rim it is no outlier."""
+    floor = max(band.noise_floor, noise)
+    lone = np.zeros(image.shape, dtype=bool)
+    for sign in (1, -1):
+        # a cheap necessary condition first: above three of the four nearest neighbours
+        padded = np.pad(sign * image, 1, mode="edge")
+        sides = (padded[1:-1, :-2], padded[1:-1, 2:]), (padded[:-2, 1:-1], padded[2:, 1:-1])
+        (most, more), (least, less) = ([order(*pair) for pair in sides] for order in (np.maximum, np.minimum))
+        second = np.maximum(np.minimum(most, more), np.maximum(least, less))
+        line, column = np.nonzero(padded[1:-1, 1:-1] - second > threshold * floor)
+        around = np.sort(np.stack([padded[line + i, column + j] for i in range(3) for j in range(3)]), axis=0)
+        high, low = around[6], around[2]
+        sigma = np.sqrt(floor**2 + band.noise_slope * np.maximum(sign * high, 0))
+        found = padded[line + 1, column + 1] - high > threshold * sigma + 2 * (high - low)
+        lone[line[found], column[found]] = True
+    return lone
+
+
+def _defective_columns(
+    image: np.ndarray, inside: np.ndarray, is_sky: np.ndarray, noise: float, parameters: CleaningParameters
+) -> np.ndarray:
+    """Columns that are restless in the sky, or brighter or darker on the disk than their neighbours."""
+    restless = image[is_sky].std(axis=0)
+    restless_column = restless > 3 * np.median(restless) + noise
+    number = inside.sum(axis=0)
+    mean = np.where(inside, image, 0).sum(axis=0) / np.maximum(number, 1)
+    around = median_filter(mean, size=7, mode="nearest")
+    tested = (number > 20) & (around > noise)
+    ratio = np.zeros_like(mean)
+    ratio[tested] = mean[tested] / around[tested] - 1
+    usual = 1.4826 * np.median(np.abs(ratio[tested])) if tested.any() else 0.0
+    # one cosmic hit makes a column restless, a defect does so on both sides of the disk; hits are found pixel by pixel
+    halves = np.array_split(np.flatnonzero(is_sky), 2)
+    both = np.all([image[half].std(axis=0) > 3 * np.median(restless) + noise for half in halves], axis=0)
+    return (restless_column & both) | (np.abs(ratio) > max(parameters.column_threshold, 8 * usual))
+
+
+def _fill_along_line(image: np.ndarray, bad: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """`image` with bad pixels replaced from the nearest good neighbours of the line, on the same side of the limb; weighted by their nearness."""
+    if not bad.any():
+        return image
+    columns = np.broadcast_to(np.arange(image.shape[1]), image.shape)
+    before = np.maximum.accumulate(np.where(bad, -1, columns), axis=1)[bad]
+    after = np.minimum.accumulate(np.where(bad, image.shape[1], columns)[:, ::-1], axis=1)[:, ::-1][bad]
+    row, column = np.nonzero(bad)
+    total, weights = np.zeros(len(row)), np.zeros(len(row))
+    for neighbour in (before, after):
+        exists = (neighbour >= 0) & (neighbour < image.shape[1])
+        place = np.clip(neighbour, 0, image.shape[1] - 1)
+        weight = np.where(exists & (inside[row, place] == inside[row, column]), 1.0 / np.abs(place - column + 1e-9), 0.0)
+        total += weight * image[row, place]
+        weights += weight
+    filled = image.copy()
+    # a pixel without any good neighbour on its side of the limb is empty: sky
+    filled[row, column] = np.where(weights > 0, total / np.maximum(weights, 1e-30), 0.0)
+    return filled

@@ -1,0 +1,164 @@
+"""The Moon's disk in one band: found coarsely by threshold, then by its lit limb."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+from scipy.ndimage import binary_fill_holes, median_filter
+from skimage.measure import block_reduce, label, regionprops
+
+from calib.config import Model
+from calib.errors import InputError
+from calib.moon.cleaning import CleaningParameters, CleanWindow
+from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, fit_ellipse, near_limb
+from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
+from calib.units import Degrees, Fraction, Pixels
+
+_COARSE_PIXELS = 256
+
+
+class DiskParameters(Model):
+    """How the disk is found. Lengths in pixels of the image, radii in disk radii."""
+
+    threshold: Fraction = Field(default=0.1, gt=0, lt=1, description="level of the coarse disk, of its brightest part")
+    detection: float = Field(default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none")
+    sigma: Pixels = Field(default="1.5 pixel", gt=0, description="of the Laplacian of Gaussian")
+    lit_half_angle: Degrees = Field(default="80.0 deg", gt=10, lt=90, description="limb used on each side of the Sun's direction")
+    sectors: int = Field(default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own")
+    profile_reach: Pixels = Field(default="8.0 pixel", ge=4, description="half width of the profile across the limb")
+    huber: Pixels = Field(default="0.5 pixel", gt=0, description="residual from which a limb point counts less")
+    tilted: bool = Field(default=False, description="let the axes turn out of column and line")
+    limb_points: int = Field(default=720, ge=60, description="rays at most")
+    limb_bias: Pixels = Field(default="0.03 pixel", ge=0, description="what may remain of the limb's bias, k = 1")
+    residual_limit: Pixels = Field(default="2.0 pixel", gt=0, description="flag a limb that is rougher (rms)")
+    margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
+    cleaning: CleaningParameters = CleaningParameters()
+
+
+@dataclass(frozen=True)
+class Limb:
+    """The fitted disk: the ellipse, the limb points over (column, scan coordinate), the limb's blur, the points' rms distance and the standard uncertainties of centre and axes [pixel]."""
+
+    ellipse: Ellipse
+    column: np.ndarray
+    scan: np.ndarray
+    blur: tuple[float, float]
+    residual: float
+    centre_uncertainty: float
+    axis_uncertainty: float
+
+
+def coarse_ellipse(
+    counts: np.ndarray, scan: Scan, sun_angle_rad: float, noise_floor: float, parameters: DiskParameters, source: str
+) -> Ellipse:
+    """The disk to about one percent, from the largest bright patch of `counts` (line, column). InputError where there is none."""
+    step = tuple(max(1, size // _COARSE_PIXELS) for size in counts.shape)
+    small = block_reduce(counts, step, np.mean)[: counts.shape[0] // step[0], : counts.shape[1] // step[1]]
+    small = median_filter(small.astype(np.float64), size=3, mode="nearest")
+    border = max(1, len(small) // 20)
+    edge = np.concatenate([small[:border], small[-border:]])
+    small -= np.median(edge, axis=0)
+    noise = max(1.4826 * float(np.median(np.abs(edge - np.median(edge, axis=0)))), noise_floor / np.sqrt(step[0] * step[1]))
+    peak = float(small.max())
+    if peak < parameters.detection * noise:
+        raise InputError(
+            f"{source}: no Moon in the image (brightest part {peak:.3g} DN above the sky, noise {noise:.2g} DN); leave the band or the acquisition out"
+        )
+    level = max(parameters.threshold * float(np.percentile(small[small > 0.3 * peak], 90)), 5 * noise)
+    patches = regionprops(label(small > level))
+    patch = max(patches, key=lambda item: item.area)
+    if patch.area < 100:
+        raise InputError(f"{source}: no Moon in the image (largest bright patch {patch.area:.0f} pixels of {step[0]} x {step[1]})")
+    outline = np.argwhere(_outline(np.pad(patch.image, 1))) - 1 + np.array(patch.bbox[:2])
+    line = (outline[:, 0] + 0.5) * step[0] - 0.5
+    column = (outline[:, 1] + 0.5) * step[1] - 0.5
+    found = _outer_ellipse(column, scan.coordinate(line), sun_angle_rad, np.radians(parameters.lit_half_angle))
+    if found is None:
+        raise InputError(f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude")
+    return found
+
+
+def _outline(mask: np.ndarray) -> np.ndarray:
+    solid = binary_fill_holes(mask)
+    inner = solid[1:-1, 1:-1] & solid[:-2, 1:-1] & solid[2:, 1:-1] & solid[1:-1, :-2] & solid[1:-1, 2:]
+    outline = solid.copy()
+    outline[1:-1, 1:-1] &= ~inner
+    return np.asarray(outline)
+
+
+def _outer_ellipse(column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: float, half_angle_rad: float) -> Ellipse | None:
+    # the farthest point of the patch in each direction within the lit limb lies on the limb; directions in the image follow from the ratio of the axes
+    angles = sun_angle_rad + np.linspace(-half_angle_rad, half_angle_rad, 161)
+    width, height = np.ptp(column), np.ptp(coordinate)
+    found: Ellipse | None = None
+    for _ in range(4):
+        normals = np.stack([np.cos(angles) / max(width, 1.0), np.sin(angles) / max(height, 1.0)])
+        support = np.unique(np.argmax(np.outer(column, normals[0]) + np.outer(coordinate, normals[1]), axis=0))
+        if len(support) < 8:
+            return None
+        start = algebraic_ellipse(column[support], coordinate[support]) or Ellipse(
+            float(column.mean()), float(coordinate.mean()), float(width) / 2, float(height) / 2
+        )
+        found = fit_ellipse(column[support], coordinate[support], start)[0]
+        width, height = 2 * found.semi_column, 2 * found.semi_scan
+        if not (min(width, height) > 0 and max(width / np.ptp(column), height / np.ptp(coordinate)) < 5):
+            return None
+    return found
+
+
+def fit_limb(
+    window: CleanWindow, start: Ellipse, scan: Scan, sun_angle_rad: float, parameters: DiskParameters, source: str
+) -> Limb:
+    """The disk from its lit limb in a clean window. InputError where too few rays meet a limb."""
+    half = np.radians(parameters.lit_half_angle)
+    arc = half * (start.semi_column + start.semi_scan)
+    angles = sun_angle_rad + np.linspace(-half, half, int(np.clip(arc, 60, parameters.limb_points)))
+    ellipse = start
+    scale_space = ScaleSpace.of(window, start, scan, parameters.sigma)
+    for reach in (max(8.0, 0.04 * max(start.semi_column, start.semi_scan)), 5.0):
+        column, coordinate = zero_crossings(scale_space, ellipse, scan, angles, reach)
+        kept = np.isfinite(column)
+        if kept.sum() < max(30, len(angles) / 3):
+            raise InputError(f"{source}: a limb on {kept.sum()} of {len(angles)} rays only; check the direction of the Sun and the image")
+        ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
+    column, coordinate = column[kept], coordinate[kept]
+    crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
+    fitted, blur = crossings[0], (0.0, 0.0)
+    # twice: the pixels are chosen by their distance from the ellipse, which moves
+    for _ in range(2):
+        fitted, blur = _refined(window, fitted, scan, sun_angle_rad, parameters)
+    return _with_uncertainty(fitted, blur, crossings, (column, coordinate), parameters)
+
+
+def _refined(
+    window: CleanWindow, ellipse: Ellipse, scan: Scan, sun_angle_rad: float, parameters: DiskParameters
+) -> tuple[Ellipse, tuple[float, float]]:
+    half = np.radians(parameters.lit_half_angle)
+    columns, coordinates = grid = window.grid(scan)
+    reach = parameters.profile_reach / min(ellipse.semi_column, ellipse.semi_scan)
+    line, column, _, turned = near_limb(grid, ellipse, sun_angle_rad, reach, half)
+    good = ~window.filled[line, column]
+    line, column, turned = line[good], column[good], turned[good]
+    sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
+    pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], window.image[line, column], sector)
+    return refine_limb(pixels, ellipse, parameters.tilted)
+
+
+def _with_uncertainty(
+    ellipse: Ellipse,
+    blur: tuple[float, float],
+    crossings: tuple[Ellipse, np.ndarray, np.ndarray],
+    points: tuple[np.ndarray, np.ndarray],
+    parameters: DiskParameters,
+) -> Limb:
+    _, distance, covariance = crossings
+    residual = float(np.sqrt(np.mean(distance**2)))
+    # neighbouring points share their pixels: they are independent every 2.5 sigma
+    spacing = float(np.median(np.hypot(np.diff(points[0]), np.diff(points[1]))))
+    correlated = max(1.0, 2.5 * parameters.sigma / max(spacing, 0.1))
+    deviation = np.sqrt(np.diag(covariance) * correlated) * residual
+    axis = float(np.hypot(np.max(deviation[2:]), parameters.limb_bias))
+    centre = float(np.hypot(np.max(deviation[:2]), parameters.limb_bias))
+    return Limb(ellipse, points[0], points[1], blur, residual, centre, axis)

@@ -1,0 +1,100 @@
+"""From the signal of the disk to a gain: irradiance measured over irradiance by the model, with the budget of its uncertainty."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from calib.config import Model
+from calib.moon.irradiance import IrradianceModel
+from calib.uncertainty import Component, Uncertain, from_dataset
+from calib.units import Degrees, Fraction, Kilometres, Nanometres, stamp
+
+#: flags after which a band's gain is not to be used
+HARD_FLAGS = frozenset({"incomplete_disk", "saturated", "eclipse", "earth_limb"})
+
+
+class GainParameters(Model):
+    """Guards, and the sizes of the uncertainty components that the image does not tell (k = 1, of k)."""
+
+    usual_phase: tuple[Degrees, Degrees] = Field(default=("5 deg", "75 deg"), description="flag phases outside")
+    smallest_clearance: Kilometres = Field(default="100 km", description="of the line of sight above the Earth")
+    solid_angle: Fraction = Field(default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates")
+    solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
+    spectral_interpolation: Fraction = Field(default=0.005, ge=0)
+    spectral_interpolation_blue: Fraction = Field(default=0.01, ge=0, description="below blue_limit")
+    solar_spectrum: Fraction = Field(default=0.003, ge=0)
+    solar_spectrum_blue: Fraction = Field(default=0.005, ge=0, description="below blue_limit")
+    blue_limit: Nanometres = Field(default="440 nm", description="band centres below it are blue")
+    response: Fraction = Field(default=0.003, ge=0)
+    response_narrow_blue: Fraction = Field(default=0.005, ge=0, description="for band centres below response_limit")
+    response_limit: Nanometres = Field(default="470 nm")
+    geometry: Fraction = Field(default=0.0002, ge=0)
+
+
+def coefficient(
+    signal: Uncertain, disk: xr.Dataset, irradiance_model: xr.DataArray, gain_used: xr.DataArray, apparent_radius_rad: xr.DataArray
+) -> tuple[Uncertain, xr.DataArray]:
+    """k = E / E_model with the components of the signal, and E itself [W m-2 um-1].
+
+    E = signal / A · (R / a_column) (R / a_line): the solid angle of a sample follows from the limb, so that no pixel angle is needed.
+    """
+    per_count = apparent_radius_rad**2 / (disk["semi_axis_column"] * disk["semi_axis_line"]) / gain_used
+    measured = stamp(signal.value * per_count, "W m-2 um-1", "irradiance of the Moon by the image")
+    factor = (per_count / irradiance_model).drop_attrs()
+    components = tuple(Component(item.name, item.values * factor, item.correlation) for item in signal.components)
+    return Uncertain(stamp(measured / irradiance_model, "1", "measured over modelled irradiance"), components), measured
+
+
+def with_budget(
+    k: Uncertain, disk: xr.Dataset, gap: xr.DataArray, centre_nm: xr.DataArray, model: IrradianceModel, parameters: GainParameters
+) -> Uncertain:
+    """k with the components that do not come from the signal: solid angle, model, spectra, geometry."""
+    axes = (disk["axis_uncertainty"] / disk["semi_axis_column"]) ** 2 + (disk["axis_uncertainty"] / disk["semi_axis_line"]) ** 2
+    solid_angle = np.sqrt(parameters.solid_angle**2 + axes + (gap.fillna(0.0) / 2) ** 2)
+    blue = centre_nm < parameters.blue_limit
+    one = xr.ones_like(centre_nm)
+    sizes = (
+        ("solid_angle", solid_angle, "along band"),
+        ("model_scale", model.scale_uncertainty * one, "common"),
+        ("model_phase", model.phase_uncertainty * one, "along band acquisition"),
+        (
+            "spectral_interpolation",
+            xr.where(blue, parameters.spectral_interpolation_blue, parameters.spectral_interpolation),
+            "along acquisition",
+        ),
+        ("solar_spectrum", xr.where(blue, parameters.solar_spectrum_blue, parameters.solar_spectrum), "common"),
+        (
+            "response",
+            xr.where(centre_nm < parameters.response_limit, parameters.response_narrow_blue, parameters.response),
+            "along acquisition",
+        ),
+        ("geometry", parameters.geometry * one, "along band"),
+    )
+    for name, size, correlation in sizes:
+        k = k.with_component(name, (size * k.value).drop_attrs(), correlation)
+    return k
+
+
+def flags(disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.DataArray, parameters: GainParameters) -> list[list[str]]:
+    """Names of the flags of each band: those of disk and signal, then those of geometry and solid angle."""
+    low, high = parameters.usual_phase
+    phase = np.abs(geometry["phase"].values)
+    tests = {
+        "unusual_phase": (phase < low) | (phase > high),
+        "eclipse": geometry["eclipse_margin"].values <= 0,
+        "earth_limb": geometry["earth_clearance"].values < parameters.smallest_clearance,
+        "solid_angle_gap": np.abs(gap.values) > parameters.solid_angle_gap,
+    }
+    result = []
+    for index, band in enumerate(disk["band"].values):
+        names = [name for data in (disk, signal) for name in str(data["flags"].sel(band=band).item()).split(",") if name]
+        names += [name for name, raised in tests.items() if raised[index]]
+        result.append(list(dict.fromkeys(names)))
+    return result
+
+
+def signal_of(dataset: xr.Dataset) -> Uncertain:
+    """The signal of a DISK_SIGNAL dataset with its components."""
+    return from_dataset(dataset, "signal")

@@ -1,0 +1,31 @@
+"""Pictures and curves of the disk for people: no step depends on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.moon.ellipse import Ellipse, near_limb
+
+_QUICKLOOK_PIXELS = 200
+_PROFILE_CELLS = 80
+
+
+def quicklook(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """The image in means of square blocks, at most 200 x 200, float32, and the side of a block [pixel]."""
+    step = -(-max(counts.shape) // _QUICKLOOK_PIXELS)
+    lines, columns = (size // step * step for size in counts.shape)
+    blocks = counts[:lines, :columns].reshape(lines // step, step, columns // step, step)
+    return blocks.mean(axis=(1, 3), dtype=np.float64).astype(np.float32), step
+
+
+def limb_profile(
+    image: np.ndarray, grid: tuple[np.ndarray, np.ndarray], ellipse: Ellipse, sun_angle_rad: float, half_angle_rad: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean counts across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; `grid` as of `CleanWindow.grid`."""
+    line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, 0.2, half_angle_rad)
+    edges = np.linspace(0.8, 1.2, _PROFILE_CELLS + 1)
+    cell = np.clip(np.searchsorted(edges, radius) - 1, 0, _PROFILE_CELLS - 1)
+    number = np.bincount(cell, minlength=_PROFILE_CELLS)
+    total = np.bincount(cell, image[line, column].astype(np.float64), _PROFILE_CELLS)
+    with np.errstate(invalid="ignore"):
+        return (edges[1:] + edges[:-1]) / 2, total / number

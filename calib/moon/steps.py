@@ -1,0 +1,304 @@
+"""The three steps of the lunar calibration: disk, signal, gain. Each works band by band and holds one band's counts at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from calib.errors import InputError
+from calib.moon import gain as budget
+from calib.moon.cleaning import clean_window
+from calib.moon.disk import DiskParameters, Limb, coarse_ellipse, fit_limb
+from calib.moon.ellipse import Ellipse, Scan, scan_of
+from calib.moon.irradiance import IrradianceModel, band_irradiance
+from calib.moon.photometry import SignalParameters, disk_signal
+from calib.moon.records import limb_profile, quicklook
+from calib.sensor import OfficialParameters, Sensor
+from calib.steps import Step
+from calib.types import Acquisition, BandImage, as_record, require, same_order
+from calib.uncertainty import Component, Uncertain, to_variables
+from calib.units import stamp
+
+_DISK_UNITS = {
+    "centre_column": "pixel",
+    "centre_line": "pixel",
+    "semi_axis_column": "pixel",
+    "semi_axis_line": "pixel",
+    "tilt": "deg",
+    "limb_points": "1",
+    "limb_residual": "pixel",
+    "limb_blur_column": "pixel",
+    "limb_blur_line": "pixel",
+    "centre_uncertainty": "pixel",
+    "axis_uncertainty": "pixel",
+    "sample_angle_column": "rad",
+    "sample_angle_line": "rad",
+    "nominal_angle_line": "rad",
+}
+_SIGNAL_UNITS = {
+    "sky_level": "DN",
+    "sky_slope": "DN / pixel",
+    "sky_step": "DN",
+    "sky_noise": "DN",
+    "aperture_pixels": "1",
+    "saturated_pixels": "1",
+    "defective_pixels": "1",
+    "cosmic_hits": "1",
+    "mean_signal": "DN",
+    "plateau_growth": "1",
+}
+_GEOMETRY_COPIES = (
+    "phase", "moon_distance", "sun_distance", "observer_latitude", "observer_longitude", "sun_latitude", "sun_longitude", "apparent_radius",
+)  # fmt: skip
+
+
+def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parameters: DiskParameters) -> xr.Dataset:
+    """The disk of the Moon in each band, over "band" in the sensor's order.
+
+    Centre, semi-axes (along lines in lines of the disk's mean scan rate) and their uncertainties in pixels, the crossing time, flags; limb points,
+    quicklook and profile across the limb as records. `sample_angle_line` is the rate of the product times the line period (NaN without rates).
+    InputError names file and band where there is no whole Moon.
+    """
+    sun = require(sun, {"sun_angle": "rad"}, "direction of the Sun")
+    rows = []
+    for name in _bands(acquisition, sensor):
+        rows.append(_disk_of_band(acquisition, sensor, name, float(sun["sun_angle"].sel(band=name)), parameters))
+    return _over_bands(_bands(acquisition, sensor), rows, _DISK_UNITS)
+
+
+def _disk_of_band(
+    acquisition: Acquisition, sensor: Sensor, name: str, sun_angle_rad: float, parameters: DiskParameters
+) -> dict[str, Any]:
+    image, band = acquisition.band(name), sensor.bands[name]
+    source = f"{image.raster.path}: band {name}"
+    counts = _counts(image)
+    scan = scan_of(image, len(counts) / 2, len(counts) / 2)
+    coarse = coarse_ellipse(counts, scan, sun_angle_rad, band.noise_floor, parameters, source)
+    flags = _completeness(coarse, scan, counts.shape, parameters.margin, source)
+    window = clean_window(counts, coarse, scan, band, sensor.saturation, parameters.cleaning, source)
+    limb = fit_limb(window, coarse, scan, sun_angle_rad, parameters, source)
+    ellipse = limb.ellipse
+    flags = flags or _completeness(ellipse, scan, counts.shape, parameters.margin, source)
+    centre_line = float(scan.line(np.array(ellipse.scan)))
+    # the scan was relative to the mean rate of the whole image; sizes are told in that of the disk
+    mean = scan.weight[0] / scan_of(image, centre_line, ellipse.semi_scan).weight[0]
+    semi_line = ellipse.semi_scan / mean
+    binning = acquisition.binning * band.binning
+    flags += ["limb_residual"] if limb.residual > parameters.residual_limit else []
+    time = image.line_time(centre_line)
+    return {
+        "centre_column": ellipse.column,
+        "centre_line": centre_line,
+        "semi_axis_column": ellipse.semi_column,
+        "semi_axis_line": semi_line,
+        "tilt": np.degrees(ellipse.tilt_rad),
+        "limb_points": float(len(limb.column)),
+        "limb_residual": limb.residual,
+        "limb_blur_column": limb.blur[0],
+        "limb_blur_line": limb.blur[1],
+        "centre_uncertainty": limb.centre_uncertainty,
+        "axis_uncertainty": limb.axis_uncertainty,
+        "sample_angle_column": sensor.pixel_angle_across * binning,
+        "sample_angle_line": _mean_rate(image, centre_line, semi_line) * image.line_period_s,
+        "nominal_angle_line": sensor.pixel_angle_along * binning,
+        "crossing_time": (time.astype("datetime64[us]") + np.timedelta64(500, "us")).astype("datetime64[ms]").astype("datetime64[ns]"),
+        "flags": ",".join(flags),
+        **_disk_records(counts, limb, scan, window.image, window.grid(scan), sun_angle_rad, parameters),
+    }
+
+
+def _disk_records(
+    counts: np.ndarray, limb: Limb, scan: Scan, image: np.ndarray, grid: tuple[np.ndarray, np.ndarray], sun_angle_rad: float, parameters: DiskParameters
+) -> dict[str, xr.DataArray]:
+    small, step = quicklook(counts)
+    radius, profile = limb_profile(image, grid, limb.ellipse, sun_angle_rad, np.radians(parameters.lit_half_angle))
+    return {
+        "limb_column": _record(limb.column, "limb_point", "pixel"),
+        "limb_line": _record(scan.line(limb.scan), "limb_point", "pixel"),
+        "quicklook": as_record(xr.DataArray(small, dims=("y", "x"), attrs={"units": "DN"})),
+        "quicklook_step": as_record(xr.DataArray(float(step), attrs={"units": "pixel"})),
+        "limb_profile": _record(profile, "profile", "DN").assign_coords(profile_radius=("profile", radius, {"units": "1"})),
+    }
+
+
+def _completeness(ellipse: Ellipse, scan: Scan, shape: tuple[int, ...], margin: float, source: str) -> list[str]:
+    """The flag of a disk near the border; InputError for a disk that the border cuts."""
+    half_width, half_height = ellipse.extent()
+    room = min(
+        (ellipse.column + 0.5) / half_width,
+        (shape[1] - 0.5 - ellipse.column) / half_width,
+        (ellipse.scan - float(scan.coordinate(np.array(-0.5)))) / half_height,
+        (float(scan.coordinate(np.array(shape[0] - 0.5))) - ellipse.scan) / half_height,
+    )
+    if room < 1.0:
+        raise InputError(
+            f"{source}: the Moon is cut by the border of the image (only {100 * room:.0f} % of its radius inside); leave the acquisition out"
+        )
+    return ["narrow_margin"] if room < margin else []
+
+
+def signal_of_disk(acquisition: Acquisition, sensor: Sensor, disk: xr.Dataset, parameters: SignalParameters) -> xr.Dataset:
+    """The counts of the disk summed in each band, DN pixel, over "band" in the sensor's order, with their components, sky, defects and flags.
+
+    Each line counts by its scan rate over the mean rate of the disk. The growth of the sum with the aperture's dilation is a record.
+    """
+    rows = [_signal_of_band(acquisition, sensor, name, disk.sel(band=name), parameters) for name in _bands(acquisition, sensor)]
+    names = _bands(acquisition, sensor)
+    dataset = _over_bands(names, rows, _SIGNAL_UNITS)
+    # one coordinate for all bands, whose disks are alike: dilations are the same in disk radii
+    dilation = rows[0]["dilation"] * float(disk["semi_axis_column"].mean())
+    dataset = dataset.assign_coords(dilation=("dilation", dilation, {"units": "pixel"}))
+    sums = {name: xr.DataArray([row[f"sum_{name}"] for row in rows], dims="band", coords={"band": names}) for name in ("value", "noise", "sky", "aperture", "defects")}
+    components = tuple(Component(name, sums[name]) for name in ("noise", "sky", "aperture", "defects"))
+    return dataset.assign(to_variables("signal", Uncertain(stamp(sums["value"], "DN pixel", "counts of the disk"), components)))
+
+
+def _signal_of_band(
+    acquisition: Acquisition, sensor: Sensor, name: str, disk: xr.Dataset, parameters: SignalParameters
+) -> dict[str, Any]:
+    image, band = acquisition.band(name), sensor.bands[name]
+    source = f"{image.raster.path}: band {name}"
+    centre_line, semi_line = float(disk["centre_line"]), float(disk["semi_axis_line"])
+    scan = scan_of(image, centre_line, semi_line)
+    ellipse = Ellipse(
+        float(disk["centre_column"]),
+        float(scan.coordinate(np.array(centre_line))),
+        float(disk["semi_axis_column"]),
+        semi_line,
+        float(np.radians(disk["tilt"])),
+    )
+    window = clean_window(_counts(image), ellipse, scan, band, sensor.saturation, parameters.cleaning, source)
+    found = disk_signal(window, ellipse, scan, band, parameters)
+    if not found.total > 0:
+        raise InputError(f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon")
+    columns = np.arange(len(window.sky_level))
+    tests = {
+        "saturated": found.saturated > 0,
+        "low_signal": found.mean < parameters.low_signal * window.sky_noise,
+        "sky_doubt": found.sky > parameters.sky_doubt * found.total,
+        "plateau": abs(found.plateau_growth) > parameters.plateau_limit,
+    }
+    return {
+        "dilation": found.dilation,
+        "sum_value": found.total,
+        "sum_noise": found.noise,
+        "sum_sky": found.sky,
+        "sum_aperture": found.aperture,
+        "sum_defects": found.defects,
+        "sky_level": float(np.median(window.sky_level)),
+        "sky_slope": float(np.polyfit(columns, window.sky_level, 1)[0]),
+        "sky_step": window.sky_step,
+        "sky_noise": window.sky_noise,
+        "aperture_pixels": float(found.pixels),
+        "saturated_pixels": float(found.saturated),
+        "defective_pixels": float(window.defective_pixels),
+        "cosmic_hits": float(window.cosmic_hits),
+        "mean_signal": found.mean,
+        "plateau_growth": found.plateau_growth,
+        "flags": ",".join(flag for flag, raised in tests.items() if raised),
+        "growth": _record(found.growth, "dilation", "1"),
+    }
+
+
+def lunar_gain(
+    disk: xr.Dataset,
+    signal: xr.Dataset,
+    geometry: xr.Dataset,
+    sensor: Sensor,
+    po: OfficialParameters,
+    model: IrradianceModel,
+    parameters: budget.GainParameters,
+) -> xr.Dataset:
+    """k = measured over modelled irradiance in each band with its budget, the gain proposed (k times the gain used), flags, and whether it is valid.
+
+    All over "band" in the sensor's order. Angles in degrees, distances in km and au, gains in DN / (W m-2 sr-1 um-1).
+    """
+    names = same_order(map(str, disk["band"].values), sensor.bands)
+    disk, signal, geometry = disk.sel(band=names), signal.sel(band=names), geometry.sel(band=names)
+    geometry = require(geometry, {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"}, "geometry")
+    modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
+    used = po.gain(names)
+    radius = geometry["apparent_radius"].drop_attrs()
+    k, measured = budget.coefficient(budget.signal_of(signal), disk, modelled, used, radius)
+    line_angle, column_angle = radius / disk["semi_axis_line"], radius / disk["semi_axis_column"]
+    by_rates = (disk["sample_angle_column"] * disk["sample_angle_line"]).drop_attrs()
+    gap = line_angle * column_angle / by_rates - 1
+    centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
+    k = budget.with_budget(k, disk, gap, centre, model, parameters)
+    flags = budget.flags(disk, signal, geometry, gap, parameters)
+    variables = {
+        **to_variables("k", k),
+        "irradiance_measured": measured,
+        "irradiance_model": modelled,
+        "solid_angle": stamp(line_angle * column_angle, "sr", "solid angle of a sample by the limb"),
+        "solid_angle_rates": stamp(by_rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
+        "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
+        "gain_used": used,
+        "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
+        "gain_uncertainty": stamp(k.total() * used, used.attrs["units"], "its standard uncertainty"),
+        "valid": xr.DataArray([not budget.HARD_FLAGS.intersection(item) for item in flags], dims="band"),
+        "flags": xr.DataArray([",".join(item) for item in flags], dims="band"),
+        "crossing_time": disk["crossing_time"],
+        **{name: geometry[name] for name in _GEOMETRY_COPIES},
+    }
+    dataset = xr.Dataset({name: array.drop_vars([key for key in array.coords if key != "band"]) for name, array in variables.items()})
+    for array in dataset.data_vars.values():
+        array.attrs.pop("quantum", None)
+    return dataset.assign_coords(band=names).assign_attrs(
+        model=model.title, solar_spectrum=model.solar_spectrum, po_version=po.version
+    )
+
+
+def _bands(acquisition: Acquisition, sensor: Sensor) -> list[str]:
+    unknown = sorted(set(acquisition.bands) - set(sensor.bands))
+    if unknown:
+        raise InputError(f"{acquisition.path}: band {unknown[0]} is not one of {sensor.name} ({', '.join(sensor.bands)}); check the sensor named")
+    return same_order(acquisition.bands, sensor.bands)
+
+
+def _counts(image: BandImage) -> np.ndarray:
+    return np.asarray(image.counts().astype(np.float32).compute())
+
+
+def _mean_rate(image: BandImage, centre_line: float, half_lines: float) -> float:
+    if image.scan_rate_rad_s is None:
+        return float("nan")
+    # the weights of the disk's scan are rates over their mean
+    return float(image.scan_rate_rad_s[0] / scan_of(image, centre_line, half_lines).weight[0])
+
+
+def _record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:
+    return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dim, attrs={"units": units}))
+
+
+def _over_bands(names: list[str], rows: Iterable[Mapping[str, Any]], units: Mapping[str, str]) -> xr.Dataset:
+    """One dataset over "band" from one mapping per band; arrays of different lengths are padded with NaN."""
+    rows = list(rows)
+    index = xr.DataArray(names, dims="band", name="band")
+    variables: dict[str, Any] = {}
+    for key, first in rows[0].items():
+        if key in units:
+            variables[key] = xr.DataArray([row[key] for row in rows], dims="band", attrs={"units": units[key]})
+        elif isinstance(first, xr.DataArray):
+            variables[key] = _stacked([row[key] for row in rows], index)
+        elif key in ("flags", "crossing_time"):
+            variables[key] = xr.DataArray(np.array([row[key] for row in rows]), dims="band")
+    return xr.Dataset(variables).assign_coords(band=names)
+
+
+def _stacked(arrays: list[xr.DataArray], index: xr.DataArray) -> xr.DataArray:
+    sizes = {dim: max(array.sizes[dim] for array in arrays) for dim in arrays[0].dims}
+    padded = [array.pad({dim: (0, sizes[dim] - array.sizes[dim]) for dim in array.dims}, constant_values=np.nan) for array in arrays]
+    return xr.concat(padded, dim=index, coords="minimal", compat="override", join="override").assign_attrs(arrays[0].attrs)
+
+
+def _step(name: str, needs: tuple[str, ...], parameters: type, function: Callable[..., xr.Dataset]) -> Step:
+    return Step(name, "1", needs, parameters, function)
+
+
+LUNAR_DISK = _step("lunar_disk", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
+DISK_SIGNAL = _step("disk_signal", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
+LUNAR_GAIN = _step("lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), budget.GainParameters, lunar_gain)

@@ -1,0 +1,40 @@
+"""The rooms that open product files: one thin reader per format, chosen by looking at the product."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Protocol
+
+from calib.errors import InputError
+from calib.products import plain
+from calib.types import Acquisition
+
+# raw images have no map projection, which rasterio takes for an oversight
+warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+
+
+class Reader(Protocol):
+    """What a reader module offers. A new format is a new module with these two functions and its line in `READERS`."""
+
+    TITLE: str
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the product at `path` is of this reader's format; looks at names only, never raises."""
+
+    def read(self, path: Path, *, verify: bool = True) -> Acquisition:
+        """The product, its files checked against their digests when `verify`; InputError otherwise. No pixel is read."""
+
+
+READERS: tuple[Reader, ...] = (plain,)
+
+
+def open_acquisition(path: Path, *, verify: bool = True) -> Acquisition:
+    """The product at `path`, by the first reader that recognises it; InputError naming the known formats otherwise."""
+    if not path.exists():
+        raise InputError(f"{path}: no such product; check the path in the request")
+    for reader in READERS:
+        if reader.recognises(path):
+            return reader.read(path, verify=verify)
+    known = "; ".join(reader.TITLE for reader in READERS)
+    raise InputError(f"{path}: not a product of a known format (known: {known}); give the product's own folder")

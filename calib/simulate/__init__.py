@@ -1,0 +1,1 @@
+"""Scenes with known truth, for tests, demonstrations and studies: the Moon first."""

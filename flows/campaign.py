@@ -1,0 +1,106 @@
+"""A request with many acquisitions: fanned out by an engine, gathered, and told in a run folder with its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from calib.archive import Archive
+from calib.types import Result
+from flows.cluster import open_cluster
+from flows.prepare import Prepared
+from flows.request import Request
+from flows.run_folder import RunFacts, coefficient_rows, markdown, write_run
+from flows.runner import Executor, FanOut, Journal, Outcome, local_fan_out, report_case
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: its folder, its report, and how each acquisition ended."""
+
+    run_id: str
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+    summary: Mapping[str, Any]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def failed(self) -> int:
+        return sum(not outcome.done for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 all failed, 3 partial."""
+        return 0 if not self.failed else (1 if self.failed == len(self.outcomes) else 3)
+
+
+def open_archive(request: Request) -> Archive:
+    """The archive that the request names, made where it does not exist yet."""
+    return Archive(Path(request.archive), request.index)
+
+
+def run_campaign(
+    prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Result] | None = None
+) -> Finished:
+    """Run every case, then write the run folder. `engine` is "local" or "prefect"; `before` holds earlier coefficients by subject, for the comparison."""
+    request = prepared.request
+    archive = open_archive(request)
+    started = datetime.now(UTC)
+    run = archive.new_run(request.name)
+    journal = Journal(run.path / "journal.jsonl", listen)
+    journal.write("run", run=run.name, acquisitions=len(prepared.subjects), engine=engine, cluster=request.cluster)
+    for outcome in prepared.refused:
+        report_case(outcome, journal)
+    with open_cluster(request.cluster) as cluster:
+        executor = Executor(archive, cluster, prepared.parameters, journal, run.name)
+        outcomes = _engine(engine, run.name, archive)(prepared, executor)
+    facts = RunFacts(run.name, started, engine, tuple(outcomes))
+    summary = write_run(run.path, prepared, facts, archive, before or {})
+    journal.write("end", failed=summary["failed"])
+    journal.close()
+    return Finished(run.name, archive.publish_run(run), tuple(outcomes), summary)
+
+
+def _engine(engine: str, run_id: str, archive: Archive) -> Callable[[Prepared, Executor], list[Outcome]]:
+    def gathered(fan_out: FanOut) -> Callable[[Prepared, Executor], list[Outcome]]:
+        return lambda prepared, executor: [
+            *fan_out(prepared.method.recipe, prepared.cases, executor),
+            *prepared.refused,
+        ]
+
+    if engine == "local":
+        return gathered(local_fan_out)
+    from flows import prefect_runner
+
+    prefect_runner.prepare_environment(archive.folder)
+
+    def under_prefect(prepared: Prepared, executor: Executor) -> list[Outcome]:
+        def body() -> list[Outcome]:
+            outcomes = gathered(prefect_runner.prefect_fan_out)(prepared, executor)
+            rows = coefficient_rows(prepared, outcomes)
+            prefect_runner.publish_artifacts(
+                rows, markdown(run_id, outcomes, archive.folder / "runs" / run_id / "report.html")
+            )
+            return outcomes
+
+        outcomes: list[Outcome] = prefect_runner.run_as_flow(
+            run_id, executor.cluster.width, body, lambda done: (sum(not item.done for item in done), len(done))
+        )
+        return outcomes
+
+    return under_prefect
+
+
+def choose_engine(asked: str) -> str:
+    """ "local" or "prefect"; "auto" is Prefect where a server is configured."""
+    from flows.prefect_runner import server_configured
+
+    return asked if asked != "auto" else ("prefect" if server_configured() else "local")

@@ -1,0 +1,199 @@
+"""What a run leaves behind: the completed request, the coefficients as a table, a summary for machines, and the report for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from calib import config
+from calib.archive import Archive
+from calib.config import complete
+from calib.lineage import circumstances
+from calib.report import Case as ReportCase
+from calib.report import Change, RunReport, write_report
+from calib.types import Result
+from calib.uncertainty import from_dataset
+from flows.prepare import Prepared
+from flows.runner import Outcome
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run when its last acquisition has ended."""
+
+    run_id: str
+    started: datetime
+    engine: str
+    outcomes: tuple[Outcome, ...]
+
+
+def coefficient_rows(prepared: Prepared, outcomes: list[Outcome] | tuple[Outcome, ...]) -> list[dict[str, Any]]:
+    """One row per acquisition and band: coefficient with its uncertainty, gains, geometry, flags, and the key that explains it."""
+    labels = {case.subject: case.inputs for case in prepared.cases}
+    rows = []
+    for outcome in outcomes:
+        result = outcome.results.get(prepared.method.final.name)
+        if result is None:
+            continue
+        data, k = result.dataset, from_dataset(result.content, "k")
+        for number, band in enumerate(data["band"].values):
+            row: dict[str, Any] = {
+                "acquisition": outcome.subject,
+                "sensor": str(labels[outcome.subject]["sensor"].label),
+                "band": str(band),
+            }
+            row["crossing_utc"] = f"{data['crossing_time'].values[number].astype('datetime64[ms]')}Z"
+            row |= {
+                "phase_deg": round(float(data["phase"][number]), 4),
+                "k": round(float(k.value[number]), 6),
+                "u_k": round(float(k.total()[number]), 6),
+            }
+            for name in ("gain_used", "gain_proposed", "gain_uncertainty"):
+                row[f"{name}_DN_per_W_m-2_sr-1_um-1"] = float(f"{float(data[name][number]):.6g}")
+            row |= {"valid": bool(data["valid"][number]), "flags": str(data["flags"].values[number])}
+            row |= {"po": labels[outcome.subject]["po"].label, "orbit": labels[outcome.subject]["orbit"].label}
+            row |= {"state": outcome.states.get(prepared.method.final.name, ""), "key": result.key}
+            rows.append(row)
+    return rows
+
+
+def write_run(
+    folder: Path, prepared: Prepared, facts: RunFacts, archive: Archive, before: Mapping[str, Result]
+) -> dict[str, Any]:
+    rows = coefficient_rows(prepared, facts.outcomes)
+    completed = {
+        **complete(prepared.request),
+        "parameters": {name: complete(model) for name, model in prepared.parameters.items()},
+    }
+    (folder / "request.yaml").write_text(config.to_yaml(completed), encoding="utf-8")
+    (folder / "coefficients.csv").write_text(_csv(rows), encoding="utf-8")
+    changes = _changes(prepared, facts.outcomes, before)
+    if before:
+        (folder / "changes.csv").write_text(_csv([_change_row(change) for change in changes]), encoding="utf-8")
+    summary = _summary(prepared, facts)
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    report = RunReport(
+        title=prepared.request.name,
+        run_id=facts.run_id,
+        started_utc=facts.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=summary["seconds"],
+        request=completed,
+        engine=facts.engine,
+        cluster=prepared.request.cluster,
+        cases=tuple(_report_case(prepared, outcome, archive) for outcome in facts.outcomes),
+        changes=changes,
+        software=circumstances()["software"],
+    )
+    write_report(report, folder / "report.html")
+    return summary
+
+
+def _summary(prepared: Prepared, facts: RunFacts) -> dict[str, Any]:
+    states = [state for outcome in facts.outcomes for state in outcome.states.values()]
+    acquisitions = [
+        {
+            "acquisition": outcome.subject,
+            "done": outcome.done,
+            "reason": outcome.reason,
+            "states": dict(outcome.states),
+            "keys": {name: result.key for name, result in outcome.results.items()},
+        }
+        for outcome in facts.outcomes
+    ]
+    return {
+        "run": facts.run_id,
+        "request": prepared.request.name,
+        "engine": facts.engine,
+        "cluster": prepared.request.cluster,
+        "started_utc": facts.started.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - facts.started).total_seconds(), 2),
+        "done": sum(outcome.done for outcome in facts.outcomes),
+        "failed": sum(not outcome.done for outcome in facts.outcomes),
+        "steps_computed": states.count("computed"),
+        "steps_reused": states.count("reused"),
+        "acquisitions": acquisitions,
+    }
+
+
+def _report_case(prepared: Prepared, outcome: Outcome, archive: Archive) -> ReportCase:
+    inputs = next((case.inputs for case in prepared.cases if case.subject == outcome.subject), None)
+    acquisition: Any = inputs["acquisition"] if inputs else None
+    final = outcome.results.get(prepared.method.final.name)
+    current = archive.current(prepared.method.final.name, outcome.subject) if final is not None else None
+    superseded = f"superseded by {current[:12]}" if final is not None and current not in (None, final.key) else ""
+    return ReportCase(
+        name=outcome.subject,
+        sensor=acquisition.sensor if acquisition else "",
+        start_utc=f"{acquisition.start.astype('datetime64[s]')}Z" if acquisition else "",
+        status="done" if outcome.done else "failed",
+        reason=outcome.reason,
+        steps={step.name: outcome.states.get(step.name, "not run") for step in prepared.method.steps},
+        results=outcome.results,
+        orbit=inputs["orbit"].label if inputs else "",
+        po=inputs["po"].label if inputs else "",
+        superseded=superseded,
+    )
+
+
+def _changes(prepared: Prepared, outcomes: tuple[Outcome, ...], before: Mapping[str, Result]) -> tuple[Change, ...]:
+    changes = []
+    for outcome in outcomes:
+        old, new = before.get(outcome.subject), outcome.results.get(prepared.method.final.name)
+        if old is None or new is None or old.key == new.key:
+            continue
+        old_k, new_k = from_dataset(old.content, "k"), from_dataset(new.content, "k")
+        why = "; ".join(
+            f"{cause.role}: {cause.label}"
+            for cause in new.lineage.causes
+            if cause.content not in {item.content for item in old.lineage.causes}
+        )
+        for band in new_k.value["band"].values:
+            if band in old_k.value["band"].values:
+                quantities = (old_k.value, old_k.total(), new_k.value, new_k.total())
+                was, was_u, now, now_u = (float(item.sel(band=band)) for item in quantities)
+                changes.append(Change(outcome.subject, str(band), was, was_u, now, now_u, why))
+    return tuple(changes)
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    return {
+        "acquisition": change.acquisition,
+        "band": change.band,
+        "old_k": round(change.old_k, 6),
+        "old_u_k": round(change.old_u, 6),
+        "new_k": round(change.new_k, 6),
+        "new_u_k": round(change.new_u, 6),
+        "change_percent": round(100 * (change.new_k / change.old_k - 1), 5),
+        "why": change.why,
+    }
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return stream.getvalue()
+
+
+def markdown(run_id: str, outcomes: list[Outcome], report: Path) -> str:
+    lines = [
+        f"# {run_id}",
+        "",
+        f"Report: [{report}](file://{report})",
+        "",
+        "| acquisition | end | computed | reused |",
+        "|---|---|---|---|",
+    ]
+    for outcome in outcomes:
+        states = list(outcome.states.values())
+        end = "done" if outcome.done else outcome.reason.replace("|", "/")
+        lines.append(f"| {outcome.subject} | {end} | {states.count('computed')} | {states.count('reused')} |")
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+"""Moon and Sun against astropy's own ephemeris, the Moon's axes against a published subpoint."""
+
+from __future__ import annotations
+
+import erfa
+import numpy as np
+import pytest
+
+from orbit_aux.bodies import earth_barycentric_position, moon_axes, moon_position, sun_position
+from orbit_aux.constants import ASTRONOMICAL_UNIT_M
+from orbit_aux.time import Times
+
+TIMES = Times.from_utc("2012-01-01T00:00:00") + np.linspace(0.0, 12 * 365.25 * 86400, 200)
+
+
+def test_interpolated_places_are_the_direct_ones() -> None:
+    moon = np.asarray(erfa.moon98(*TIMES.tt())["p"]) * ASTRONOMICAL_UNIT_M
+    heliocentric, barycentric = (np.asarray(state["p"]) * ASTRONOMICAL_UNIT_M for state in erfa.epv00(*TIMES.tt()))
+    # 1 mm and 3 m: a thousandth of what the theories themselves are worth
+    assert np.abs(moon_position(TIMES) - moon).max() < 1e-3
+    assert np.abs(sun_position(TIMES) + heliocentric).max() < 3.0
+    assert np.abs(earth_barycentric_position(TIMES) - barycentric).max() < 3.0
+
+
+def test_moon_and_sun_agree_with_low_precision_series() -> None:
+    """Series of the Astronomical Almanac, section D and C (0.3 deg, 0.01 deg): an authority that shares no code."""
+    date, fraction = TIMES.tt()
+    days = date - 2451545.0 + fraction
+    centuries = days / 36525.0
+
+    def sine(constant: float, rate: float) -> np.ndarray:
+        return np.sin(np.radians(constant + rate * centuries))
+
+    longitude = (
+        218.32
+        + 481267.881 * centuries
+        + 6.29 * sine(135.0, 477198.87)
+        - 1.27 * sine(259.3, -413335.36)
+        + 0.66 * sine(235.7, 890534.22)
+        + 0.21 * sine(269.9, 954397.74)
+        - 0.19 * sine(357.5, 35999.05)
+        - 0.11 * sine(186.5, 966404.03)
+    )
+    latitude = (
+        5.13 * sine(93.3, 483202.02)
+        + 0.28 * sine(228.2, 960400.89)
+        - 0.28 * sine(318.3, 6003.15)
+        - 0.17 * sine(217.6, -407332.21)
+    )
+    assert _separation_deg(moon_position(TIMES), longitude, latitude).max() < 0.4
+    anomaly = np.radians(357.528 + 0.9856003 * days)
+    longitude = 280.460 + 0.9856474 * days + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly)
+    # 20.5 arcsec of aberration is in the printed mean longitude
+    assert _separation_deg(sun_position(TIMES), longitude, np.zeros_like(longitude)).max() < 0.02
+
+
+def _separation_deg(vectors: np.ndarray, longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
+    """Angle between GCRF vectors and ecliptic-of-date directions."""
+    matrix = np.stack([erfa.ecm06(*(part[0] for part in time.tt())) for time in TIMES])
+    ecliptic = np.einsum("nij,nj->ni", matrix, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    expected = np.asarray(erfa.s2c(np.radians(longitude_deg), np.radians(latitude_deg)))
+    return np.degrees(np.arccos(np.clip(np.sum(ecliptic * expected, axis=1), -1, 1)))
+
+
+def test_the_lunar_axes_are_a_rotation_and_face_the_earth() -> None:
+    axes = moon_axes(TIMES)
+    assert np.abs(axes @ np.swapaxes(axes, 1, 2) - np.eye(3)).max() < 1e-13
+    assert np.allclose(np.linalg.det(axes), 1.0)
+    earth = np.einsum("nij,nj->ni", axes, -moon_position(TIMES))
+    longitude = np.degrees(np.arctan2(earth[:, 1], earth[:, 0]))
+    latitude = np.degrees(np.arcsin(earth[:, 2] / np.linalg.norm(earth, axis=1)))
+    # published limits of the optical libration: 7.9 deg and 6.9 deg
+    assert 7.0 < np.abs(longitude).max() < 8.2
+    assert 6.3 < np.abs(latitude).max() < 7.0
+
+
+def test_places_agree_with_astropy() -> None:
+    coordinates = pytest.importorskip("astropy.coordinates")
+    astropy_time = pytest.importorskip("astropy.time")
+    moment = astropy_time.Time([text[:-1] for text in TIMES[::20].utc_strings(3)], scale="utc")
+    with coordinates.solar_system_ephemeris.set("builtin"):
+        earth = coordinates.get_body_barycentric("earth", moment).xyz.to_value("m").T
+        moon = coordinates.get_body_barycentric("moon", moment).xyz.to_value("m").T - earth
+        sun = coordinates.get_body_barycentric("sun", moment).xyz.to_value("m").T - earth
+    # same theories, other time scales, units and geometry: 2 ms of TDB and no more
+    assert np.abs(moon_position(TIMES[::20]) - moon).max() < 10.0
+    assert np.abs(sun_position(TIMES[::20]) - sun).max() < 200.0
