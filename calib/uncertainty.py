@@ -115,12 +115,11 @@ def linear(function: Callable[..., xr.DataArray], units: str, **inputs: Uncertai
             continue
         total = item.total()
         step = (total * 1e-3).where(total > 0, 1.0)
-        slope = (
-            function(**{**values, name: values[name] + step}) - function(**{**values, name: values[name] - step})
-        ) / (2 * step)
-        lost = [str(dim) for dim in item.value.dims if dim not in slope.dims]
+        change = function(**{**values, name: values[name] + step}) - function(**{**values, name: values[name] - step})
+        lost = [str(dim) for dim in item.value.dims if dim not in change.dims]
         if lost:
             raise ValueError(f"the function removes {', '.join(lost)} of '{name}'; it must work element by element")
+        slope = change / (2 * step)
         gained = [str(dim) for dim in slope.dims if dim not in item.value.dims]
         for component in item.components:
             # an exact element may stand where a step of one leaves the function's domain

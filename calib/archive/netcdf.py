@@ -9,6 +9,7 @@ then met by a plain write, and what is checked is what is read.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import h5netcdf
@@ -129,7 +130,7 @@ def _write_attributes(target: Any, attrs: dict[Any, Any]) -> None:
     for key in sorted(map(str, attrs)):
         value = _plain(attrs)[key]
         small = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
-        if key in _RESERVED or key.startswith("_") or "/" in key:
+        if key in _RESERVED or not re.fullmatch(r"[A-Za-z]\w*", key):
             continue
         if (isinstance(value, str) and "\0" not in value) or isinstance(value, float) or small:
             target.attrs[key] = value

@@ -66,8 +66,9 @@ def clean_window(
     image = raw - sky
     columns = np.arange(left, right, dtype=float)[np.newaxis, :]
     inside = ellipse.radius(columns, (coordinate + ellipse.scan)[:, np.newaxis]) < 1
-    saturated = raw >= saturation
-    lone = _lone_pixels(image, band, noise, parameters.hit_threshold) & ~saturated
+    lone = _lone_pixels(image, band, noise, parameters.hit_threshold)
+    # one pixel at the limit is a cosmic hit; a bright patch of the Moon is not alone there
+    saturated = (raw >= saturation) & ~lone
     bad_columns = _defective_columns(image, inside, np.abs(coordinate) > parameters.sky_from * half_height, noise, parameters)
     filled = lone | (bad_columns[np.newaxis, :] & ~saturated)
     hits = int(np.count_nonzero(lone & ~bad_columns & (image > 0)))
@@ -113,20 +114,20 @@ def _clipped_mean(values: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
 
 
 def _lone_pixels(image: np.ndarray, band: Band, noise: float, threshold: float) -> np.ndarray:
-    """Single or paired pixels far above or below all others around them: the third of nine in rank is not theirs, and on a limb or a crater rim it is no outlier."""
+    """Single pixels and short tracks far above or below what is around them: where most of 25 neighbours differ, but not on a limb or a crater rim."""
     floor = max(band.noise_floor, noise)
     lone = np.zeros(image.shape, dtype=bool)
     for sign in (1, -1):
-        # a cheap necessary condition first: above three of the four nearest neighbours
-        padded = np.pad(sign * image, 1, mode="edge")
-        sides = (padded[1:-1, :-2], padded[1:-1, 2:]), (padded[:-2, 1:-1], padded[2:, 1:-1])
+        # a cheap necessary condition first: above two of the four nearest neighbours
+        padded = np.pad(sign * image, 2, mode="edge")
+        sides = (padded[2:-2, 1:-3], padded[2:-2, 3:-1]), (padded[1:-3, 2:-2], padded[3:-1, 2:-2])
         (most, more), (least, less) = ([order(*pair) for pair in sides] for order in (np.maximum, np.minimum))
-        second = np.maximum(np.minimum(most, more), np.maximum(least, less))
-        line, column = np.nonzero(padded[1:-1, 1:-1] - second > threshold * floor)
-        around = np.sort(np.stack([padded[line + i, column + j] for i in range(3) for j in range(3)]), axis=0)
-        high, low = around[6], around[2]
+        third = np.minimum(np.minimum(most, more), np.maximum(least, less))
+        line, column = np.nonzero(padded[2:-2, 2:-2] - third > threshold * floor)
+        around = np.sort(np.stack([padded[line + i, column + j] for i in range(5) for j in range(5)]), axis=0)
+        high, low = around[16], around[8]
         sigma = np.sqrt(floor**2 + band.noise_slope * np.maximum(sign * high, 0))
-        found = padded[line + 1, column + 1] - high > threshold * sigma + 2 * (high - low)
+        found = padded[line + 2, column + 2] - high > threshold * sigma + 2 * (high - low)
         lone[line[found], column[found]] = True
     return lone
 
@@ -140,7 +141,7 @@ def _defective_columns(
     number = inside.sum(axis=0)
     mean = np.where(inside, image, 0).sum(axis=0) / np.maximum(number, 1)
     around = median_filter(mean, size=7, mode="nearest")
-    tested = (number > 20) & (around > noise)
+    tested = (number > 0.3 * number.max()) & (around > noise)
     ratio = np.zeros_like(mean)
     ratio[tested] = mean[tested] / around[tested] - 1
     usual = 1.4826 * np.median(np.abs(ratio[tested])) if tested.any() else 0.0

@@ -29,9 +29,13 @@ class DiskParameters(Model):
     sectors: int = Field(default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own")
     profile_reach: Pixels = Field(default="8.0 pixel", ge=4, description="half width of the profile across the limb")
     huber: Pixels = Field(default="0.5 pixel", gt=0, description="residual from which a limb point counts less")
+    ratio_uncertainty: Fraction = Field(
+        default=0.003, ge=0, description="of the ratio of the axes that scan rate and pixel angles tell, k = 1; 0 leaves it out"
+    )
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
-    limb_bias: Pixels = Field(default="0.03 pixel", ge=0, description="what may remain of the limb's bias, k = 1")
+    limb_bias: Pixels = Field(default="0.03 pixel", ge=0, description="what may remain of the limb's bias in a stretch of it, k = 1")
+    limb_stretches: int = Field(default=8, ge=1, description="independent stretches of the lit limb")
     residual_limit: Pixels = Field(default="2.0 pixel", gt=0, description="flag a limb that is rougher (rms)")
     margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
     cleaning: CleaningParameters = CleaningParameters()
@@ -109,9 +113,20 @@ def _outer_ellipse(column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: fl
 
 
 def fit_limb(
-    window: CleanWindow, start: Ellipse, scan: Scan, sun_angle_rad: float, parameters: DiskParameters, source: str
+    window: CleanWindow,
+    start: Ellipse,
+    scan: Scan,
+    sun_angle_rad: float,
+    ratio: float,
+    parameters: DiskParameters,
+    source: str,
 ) -> Limb:
-    """The disk from its lit limb in a clean window. InputError where too few rays meet a limb."""
+    """The disk from its lit limb in a clean window. InputError where too few rays meet a limb.
+
+    `ratio` is semi_scan over semi_column by scan rate and pixel angles, NaN where it is unknown. Half a circle of limb hardly tells the axis towards the
+    Sun from the centre; so the ratio enters as one more measurement, weighted by its uncertainty against the limb's. Only the disk's shape leans
+    on it, not its size; a large disk, whose limb knows better, hardly at all; and where the two disagree by more than three sigma it is left out.
+    """
     half = np.radians(parameters.lit_half_angle)
     arc = half * (start.semi_column + start.semi_scan)
     angles = sun_angle_rad + np.linspace(-half, half, int(np.clip(arc, 60, parameters.limb_points)))
@@ -125,15 +140,15 @@ def fit_limb(
         ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
     column, coordinate = column[kept], coordinate[kept]
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
-    fitted, blur = crossings[0], (0.0, 0.0)
+    fitted, blur = crossings[0], (1.0, 1.0)
     # twice: the pixels are chosen by their distance from the ellipse, which moves
     for _ in range(2):
-        fitted, blur = _refined(window, fitted, scan, sun_angle_rad, parameters)
-    return _with_uncertainty(fitted, blur, crossings, (column, coordinate), parameters)
+        fitted, blur = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
+    return _with_uncertainty(fitted, blur, crossings, (column, coordinate), ratio, parameters)
 
 
 def _refined(
-    window: CleanWindow, ellipse: Ellipse, scan: Scan, sun_angle_rad: float, parameters: DiskParameters
+    window: CleanWindow, ellipse: Ellipse, blur: tuple[float, float], scan: Scan, sun_angle_rad: float, parameters: DiskParameters
 ) -> tuple[Ellipse, tuple[float, float]]:
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
@@ -143,7 +158,7 @@ def _refined(
     line, column, turned = line[good], column[good], turned[good]
     sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
     pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], window.image[line, column], sector)
-    return refine_limb(pixels, ellipse, parameters.tilted)
+    return refine_limb(pixels, ellipse, blur, parameters.tilted)
 
 
 def _with_uncertainty(
@@ -151,6 +166,7 @@ def _with_uncertainty(
     blur: tuple[float, float],
     crossings: tuple[Ellipse, np.ndarray, np.ndarray],
     points: tuple[np.ndarray, np.ndarray],
+    ratio: float,
     parameters: DiskParameters,
 ) -> Limb:
     _, distance, covariance = crossings
@@ -158,7 +174,24 @@ def _with_uncertainty(
     # neighbouring points share their pixels: they are independent every 2.5 sigma
     spacing = float(np.median(np.hypot(np.diff(points[0]), np.diff(points[1]))))
     correlated = max(1.0, 2.5 * parameters.sigma / max(spacing, 0.1))
-    deviation = np.sqrt(np.diag(covariance) * correlated) * residual
-    axis = float(np.hypot(np.max(deviation[2:]), parameters.limb_bias))
-    centre = float(np.hypot(np.max(deviation[:2]), parameters.limb_bias))
+    # what texture does to the limb is alike over some twenty degrees, and an arc of a half circle magnifies it in the axis towards the Sun
+    alike = parameters.limb_bias**2 * len(distance) / parameters.limb_stretches
+    covariance = covariance * (correlated * residual**2 + alike)
+    ellipse, covariance = _with_ratio(ellipse, covariance, ratio, parameters.ratio_uncertainty)
+    deviation = np.sqrt(np.diag(covariance))
+    axis, centre = float(np.max(deviation[2:])), float(np.max(deviation[:2]))
+    shorter = min(ellipse.semi_column, ellipse.semi_scan)
+    blur = (blur[0] * ellipse.semi_column / shorter, blur[1] * ellipse.semi_scan / shorter)
     return Limb(ellipse, points[0], points[1], blur, residual, centre, axis)
+
+
+def _with_ratio(ellipse: Ellipse, covariance: np.ndarray, ratio: float, uncertainty: float) -> tuple[Ellipse, np.ndarray]:
+    """Ellipse and covariance after one more measurement, semi_scan - ratio · semi_column = 0 (a Kalman update)."""
+    slope = np.array([0.0, 0.0, -ratio, 1.0])
+    gap = ratio * ellipse.semi_column - ellipse.semi_scan
+    variance = slope @ covariance @ slope + (uncertainty * ellipse.semi_scan) ** 2
+    if not uncertainty or not gap**2 <= 9 * variance:
+        return ellipse, covariance
+    weight = covariance @ slope / variance
+    values = np.array([ellipse.column, ellipse.scan, ellipse.semi_column, ellipse.semi_scan]) + weight * gap
+    return Ellipse(*(float(item) for item in values), ellipse.tilt_rad), covariance - np.outer(weight, slope @ covariance)

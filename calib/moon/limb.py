@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, map_coordinates, spline_filter
+from scipy.signal import fftconvolve
 from scipy.special import ndtr
 
 from calib.moon.cleaning import CleanWindow
@@ -26,6 +27,7 @@ _POWERS = (0.0, 0.5, 1.0, 1.5)
 _ITERATIONS = 12
 _LARGEST_STEP = 0.5
 _DIFFERENCE = 1e-3
+_CLOSE_ENOUGH = 1e-3
 
 
 @dataclass(frozen=True)
@@ -101,23 +103,25 @@ class LimbPixels:
         return np.repeat(values, self.lengths, axis=0)
 
 
-def refine_limb(pixels: LimbPixels, start: Ellipse, tilted: bool) -> tuple[Ellipse, tuple[float, float]]:
-    """The ellipse whose limb best explains the counts of `pixels`, and the blur of the limb (sigma along columns and along the scan, pixels).
+def refine_limb(
+    pixels: LimbPixels, start: Ellipse, blur: tuple[float, float], tilted: bool
+) -> tuple[Ellipse, tuple[float, float]]:
+    """The ellipse whose limb best explains the counts of `pixels`, and the blur of the limb.
 
-    Each sector has its own p0..p3; ellipse and blur are common. Least squares by Gauss and Newton, with the p eliminated (Kaufman 1975).
+    Blur is the sigma along columns and along the scan, in pixels of the disk's shorter axis: a slow scan stretches both. Each sector has its own p0..p3; ellipse and blur are common. Least squares by Gauss and Newton, with the p eliminated (Kaufman 1975).
     """
     size = 5 if tilted else 4
     unit = min(start.semi_column, start.semi_scan)
-    values = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad][:size] + [1.0, 1.0])
+    values = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad][:size] + [*blur])
     for _ in range(_ITERATIONS):
         residual, slopes = _linearised(pixels, values, size, unit)
         step = np.linalg.lstsq(slopes, residual, rcond=1e-10)[0]
         values = values + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
         values[size:] = np.clip(values[size:], 0.3, 6.0)
-        if np.max(np.abs(step)) < 1e-4:
+        if np.max(np.abs(step)) < _CLOSE_ENOUGH:
             break
     ellipse = Ellipse(*(float(item) for item in values[:size]))
-    return ellipse, (float(values[size] * ellipse.semi_column / unit), float(values[size + 1] * ellipse.semi_scan / unit))
+    return ellipse, (float(values[size]), float(values[size + 1]))
 
 
 def _linearised(pixels: LimbPixels, values: np.ndarray, size: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -167,8 +171,9 @@ def _blurred_powers(x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _unit_table() -> tuple[np.ndarray, np.ndarray]:
-    nodes = np.linspace(-8, 60, 6801)
-    offset = np.linspace(-8, 8, 1601)
+    step, fine = 0.01, 4
+    offset = np.arange(-8 * 100 * fine, 8 * 100 * fine + 1) * (step / fine)
     weight = np.exp(-(offset**2) / 2)
-    shifted = np.clip(nodes[:, np.newaxis] - offset, 0, None)
-    return nodes, np.stack([(shifted**power) @ weight / weight.sum() for power in _POWERS[1:]])
+    places = np.arange(-16 * 100 * fine, 68 * 100 * fine + 1) * (step / fine)
+    rows = [fftconvolve(np.clip(places, 0, None) ** power, weight / weight.sum(), mode="valid")[::fine] for power in _POWERS[1:]]
+    return places[len(offset) // 2 : -(len(offset) // 2)][::fine], np.stack(rows)

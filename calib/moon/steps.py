@@ -79,14 +79,15 @@ def _disk_of_band(
     coarse = coarse_ellipse(counts, scan, sun_angle_rad, band.noise_floor, parameters, source)
     flags = _completeness(coarse, scan, counts.shape, parameters.margin, source)
     window = clean_window(counts, coarse, scan, band, sensor.saturation, parameters.cleaning, source)
-    limb = fit_limb(window, coarse, scan, sun_angle_rad, parameters, source)
+    binning = acquisition.binning * band.binning
+    scan_angle = _mean_rate(image, scan) * image.line_period_s
+    limb = fit_limb(window, coarse, scan, sun_angle_rad, sensor.pixel_angle_across * binning / scan_angle, parameters, source)
     ellipse = limb.ellipse
     flags = flags or _completeness(ellipse, scan, counts.shape, parameters.margin, source)
     centre_line = float(scan.line(np.array(ellipse.scan)))
     # the scan was relative to the mean rate of the whole image; sizes are told in that of the disk
     mean = scan.weight[0] / scan_of(image, centre_line, ellipse.semi_scan).weight[0]
     semi_line = ellipse.semi_scan / mean
-    binning = acquisition.binning * band.binning
     flags += ["limb_residual"] if limb.residual > parameters.residual_limit else []
     time = image.line_time(centre_line)
     return {
@@ -102,7 +103,7 @@ def _disk_of_band(
         "centre_uncertainty": limb.centre_uncertainty,
         "axis_uncertainty": limb.axis_uncertainty,
         "sample_angle_column": sensor.pixel_angle_across * binning,
-        "sample_angle_line": _mean_rate(image, centre_line, semi_line) * image.line_period_s,
+        "sample_angle_line": scan_angle * mean,
         "nominal_angle_line": sensor.pixel_angle_along * binning,
         "crossing_time": (time.astype("datetime64[us]") + np.timedelta64(500, "us")).astype("datetime64[ms]").astype("datetime64[ns]"),
         "flags": ",".join(flags),
@@ -263,11 +264,9 @@ def _counts(image: BandImage) -> np.ndarray:
     return np.asarray(image.counts().astype(np.float32).compute())
 
 
-def _mean_rate(image: BandImage, centre_line: float, half_lines: float) -> float:
-    if image.scan_rate_rad_s is None:
-        return float("nan")
-    # the weights of the disk's scan are rates over their mean
-    return float(image.scan_rate_rad_s[0] / scan_of(image, centre_line, half_lines).weight[0])
+def _mean_rate(image: BandImage, scan: Scan) -> float:
+    """The scan rate [rad/s] to which the weights of `scan` are relative; NaN without rates."""
+    return float("nan") if image.scan_rate_rad_s is None else float(image.scan_rate_rad_s[0] / scan.weight[0])
 
 
 def _record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:

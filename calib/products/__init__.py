@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Protocol
 
 from calib.errors import InputError
 from calib.products import plain
 from calib.types import Acquisition
-
-# raw images have no map projection, which rasterio takes for an oversight
-warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
 class Reader(Protocol):

@@ -85,8 +85,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, verify: bool = True) -> Acquisition:
     """The plain product in the folder `path`. Sizes, and digests unless `verify` is off, are checked against the manifest; no pixel is read."""
-    if not (path / DESCRIPTION).is_file():
-        raise InputError(f"{path / DESCRIPTION}: no such file; give the folder of a plain product")
+    _existing(path / DESCRIPTION)
     manifest = _manifest(path)
     if manifest is not None:
         _check_files(path, manifest, verify)
@@ -94,34 +93,35 @@ def read(path: Path, *, verify: bool = True) -> Acquisition:
         description = parse(Description, read_yaml(_inside(path, DESCRIPTION)), str(path / DESCRIPTION))
     except RequestError as error:
         raise InputError("; ".join(str(error).splitlines())) from None
-    used = {DESCRIPTION: _inside(path, DESCRIPTION)}
-    used |= {entry.file: _inside(path, entry.file) for entry in description.bands.values()}
+    names = [DESCRIPTION, *(entry.file for entry in description.bands.values())]
     if (path / SCAN_RATES).exists():
-        used[SCAN_RATES] = _inside(path, SCAN_RATES)
-    if manifest is None:
-        files = {name: digest_file(_existing(file)) for name, file in used.items()}
-    else:
-        for name in used.keys() - manifest.keys():
-            raise InputError(
-                f"{path / MANIFEST}: does not list {name}, which the product uses; fetch the product again"
-            )
-        files = {name: str(entry["sha256"]) for name, entry in manifest.items()}
+        names.append(SCAN_RATES)
+    used = {name: _inside(path, name) for name in names}
     rates = _scan_rates(used[SCAN_RATES]) if SCAN_RATES in used else None
+    reference = utc(description.reference_utc)
     return Acquisition(
         name=description.name,
         sensor=description.sensor,
         kind=description.kind,
         path=path,
-        bands={
-            name: _band(used[entry.file], entry, utc(description.reference_utc), rates)
-            for name, entry in description.bands.items()
-        },
-        files=files,
+        bands={name: _band(used[entry.file], entry, reference, rates) for name, entry in description.bands.items()},
+        files=_digests(path, used, manifest),
         column_axis=np.array(description.column_axis),
         line_axis=np.array(description.line_axis),
         versions=description.versions,
         binning=description.binning,
     )
+
+
+def _digests(
+    folder: Path, used: Mapping[str, Path], manifest: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, str]:
+    """SHA-256 of each file of the product: the manifest's, or computed where there is none."""
+    if manifest is None:
+        return {name: digest_file(_existing(file)) for name, file in used.items()}
+    for name in used.keys() - manifest.keys():
+        raise InputError(f"{folder / MANIFEST}: does not list {name}, which the product uses; fetch the product again")
+    return {name: str(entry["sha256"]) for name, entry in manifest.items()}
 
 
 def _manifest(folder: Path) -> dict[str, Mapping[str, Any]] | None:

@@ -61,7 +61,7 @@ def date_ticks(low_s: float, high_s: float, wanted: int = 6) -> list[tuple[float
             return [(mark * step, _utc(mark * step).strftime(form)) for mark in marks]
     months = next((step for step in _MONTH_STEPS if step * 30.5 * _DAY_S >= rough), _MONTH_STEPS[-1])
     first = _utc(low_s)
-    found = []
+    found: list[tuple[float, str]] = []
     month = (first.year * 12 + first.month - 1) // months * months
     while True:
         mark = dt.datetime(month // 12, month % 12 + 1, 1, tzinfo=dt.UTC)

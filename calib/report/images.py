@@ -5,32 +5,26 @@ from __future__ import annotations
 import base64
 import io
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-_TILE = 150  # longest side of a band's image on the sheet, pixels
+_WIDTH, _TILE = 900, 300  # of the sheet; longest side of a band's image on it at most; pixels
 _ACROSS = 6
 _GAP = 2  # between bands, samples
-_COLOURS = 32
+_COLOURS = 160
 
 
 def contact_sheet(disk: xr.Dataset) -> str:
     """The quicklooks of a lunar disk result as one PNG in a data address: fitted ellipse in orange, limb points in cyan. Same input, same bytes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     images = np.asarray(disk["quicklook"].transpose("band", "y", "x").values, dtype=float)
     lines, columns = images.shape[1:]
     across = min(_ACROSS, len(images))
     down = math.ceil(len(images) / across)
-    scale = _TILE / max(lines, columns)
+    scale = min(_TILE, _WIDTH / across) / max(lines, columns)
     size = (math.ceil(across * (columns + _GAP) * scale), math.ceil(down * (lines + _GAP) * scale))
-    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    # one set of axes for all bands: making axes costs more than drawing them
-    axes = figure.add_axes((0, 0, 1, 1), frameon=False)
-    axes.set_axis_off()
+    canvas, axes = _blank(size)
     sheet = np.full((down * (lines + _GAP), across * (columns + _GAP)), 0.25)
     ellipses, limbs = [], []
     for index, image in enumerate(images):
@@ -60,11 +54,23 @@ def contact_sheet(disk: xr.Dataset) -> str:
     return _as_data_address(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
+def _blank(size: tuple[int, int]) -> tuple[Any, Any]:
+    """A canvas of so many pixels and its only axes: one set for all bands, as making axes costs more than drawing in them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1), frameon=False)
+    axes.set_axis_off()
+    return FigureCanvasAgg(figure), axes
+
+
 def _placed(
     column: np.ndarray, line: np.ndarray, step: float, shape: tuple[int, ...], corner: tuple[int, int]
 ) -> np.ndarray:
     """Pixels of one band as (x, y) samples of the sheet, ended by a gap; NaN where they leave the band's own image."""
-    x, y = np.asarray(column, dtype=float) / step, np.asarray(line, dtype=float) / step
+    # a sample of a quicklook is the mean of step x step pixels, so its centre lies between them
+    x, y = ((np.asarray(pixel, dtype=float) + 0.5) / step - 0.5 for pixel in (column, line))
     within = (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
     placed = np.where(within, [x + corner[0], y + corner[1]], np.nan)
     return np.hstack([placed, np.full((2, 1), np.nan)])
@@ -74,7 +80,7 @@ def _stretched(image: np.ndarray) -> np.ndarray:
     finite = image[np.isfinite(image)]
     low, high = np.percentile(finite, [20, 99.8]) if finite.size else (0.0, 1.0)
     # the square root shows the dim side of the disk and the sky next to it
-    return np.nan_to_num(np.sqrt(np.clip((image - low) / max(high - low, 1e-9), 0, 1)))
+    return np.asarray(np.nan_to_num(np.sqrt(np.clip((image - low) / max(high - low, 1e-9), 0, 1))))
 
 
 def _ellipse(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -58,6 +59,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         fixed=text.fixed,
         significant=text.significant,
+        isfinite=math.isfinite,
         percent=text.percent,
         small=text.small_percent,
         moved=lambda share: text.fixed(100 * share, 3, signed=True),
@@ -110,7 +112,7 @@ def summary_sentences(report: RunReport, found: Sequence[Group]) -> list[str]:
     first = f"{done} of {text.count(len(report.cases), 'acquisition')} calibrated in {text.duration(report.seconds)}"
     if failed:
         first += f"; {len(failed)} failed"
-    states = Counter(state for case in report.cases for state in case.steps.values())
+    states = Counter[str](state for case in report.cases for state in case.steps.values())
     shown = [f"{states[state]} {state}" for state in _STATES if states[state]]
     sentences = [f"{first}.", *([f"Steps: {text.listed(shown)}."] if shown else [])]
     sentences += [sentence for group in found if (sentence := _group_sentence(group))]
@@ -139,14 +141,17 @@ def _group_sentence(group: Group) -> str:
         if notable
         else "no band differs by more than twice its uncertainty"
     )
+    gap = "\N{NO-BREAK SPACE}"
+    size = f"({text.percent(far.difference, signed=True)}{gap}±{gap}{text.percent(far.k * far.u_k)}){gap}%"
     return (
-        f"{group.sensor}, {text.count(len(rows), 'band')}: {extent}; largest difference from the gain in force "
-        f"({text.percent(far.difference, signed=True)} ± {text.percent(far.k * far.u_k)})\N{NO-BREAK SPACE}% in {far.band}; {verdict}."
+        f"{group.sensor}, {text.count(len(rows), 'band')}: {extent}; "
+        f"largest difference from the gain in force {size} in {far.band}; {verdict}."
     )
 
 
 def _flag_texts(case: Case) -> list[str]:
-    total = len({band for result in case.results.values() for band in result.data.get("band", np.array([])).values})
+    tables = [result.data for result in case.results.values() if "band" in result.data.coords]
+    total = len({band for data in tables for band in data["band"].values})
     return [
         f"{flag} ({'all bands' if len(bands) == total > 1 else ', '.join(bands)})"
         for flag, bands in sorted(flags_of(case).items())

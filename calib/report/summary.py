@@ -110,7 +110,7 @@ def phase_of(case: Case) -> float:
 def usable(data: xr.Dataset) -> np.ndarray:
     """Which bands' coefficients may enter a mean: valid, and finite with all their components."""
     finite = [np.isfinite(data[name].values) for name in (*_coefficient(data), "gain_used")]
-    return np.logical_and.reduce([data["valid"].values.astype(bool), *finite])
+    return np.asarray(np.logical_and.reduce([data["valid"].values.astype(bool), *finite]))
 
 
 def _coefficient(data: xr.Dataset) -> list[str]:

@@ -1,7 +1,10 @@
-"""Small results for the tests of the archive; a module of its own so that processes started by tests use it too."""
+"""Small results, and processes of their own, for the tests of the archive."""
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -39,3 +42,15 @@ def lineage(step: str, subject: str, parameters: dict[str, Any], causes: tuple[C
 
 def cause(role: str, result: Result) -> Cause:
     return Cause(role, result.digest, result.label, result.key)
+
+
+def in_child(work: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A process of its own, forked so that it need not import anything anew."""
+    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess) -> None:
+    process.join(60)
+    assert process.exitcode == 0

@@ -1,40 +1,21 @@
-"""Kill -9, two writers, a full disk, no permission: whole results or none, and one line that says what to do."""
+"""Kill -9, two writers, one key wanted twice: whole results or none."""
 
 from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.queues
 import os
-import re
 import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from archive_samples import sample
+from archive_samples import finish, in_child, sample
 
 from calib.archive import Archive, disk, verify
-from calib.errors import ArchiveError
-
-IS_ROOT = os.geteuid() == 0
-
-
-def in_child(work: Callable[..., None], *arguments: object) -> BaseProcess:
-    """A process of its own, forked so that it need not import anything anew."""
-    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
-    process.start()
-    return process
-
-
-def finish(process: BaseProcess) -> None:
-    process.join(60)
-    assert process.exitcode == 0
 
 
 def die_at_the_call(point: int) -> None:
@@ -193,120 +174,3 @@ def test_a_folder_that_another_process_published_meanwhile_stays(
     assert (folder / "theirs").exists()
     assert not list(archive.folder.rglob(".part-*"))
     assert archive.get(result.key, "gain") is not None
-
-
-# -- disks
-
-
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a small file system in memory with the given options, or skips."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = []
-
-    def mount(options: str) -> Path:
-        if not IS_ROOT:
-            pytest.skip("mounting a small file system needs root")
-        made = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
-        )
-        if made.returncode:
-            pytest.skip(f"this machine mounts no tmpfs: {made.stderr.strip()}")
-        done.append(place)
-        return place
-
-    yield mount
-    for path in done:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def test_a_full_disk_is_named_with_the_need_and_keeps_what_was_stored(mounted: Callable[[str], Path]) -> None:
-    archive = Archive(mounted("size=3m") / "archive")
-    archive.put(sample(seed=0))
-    with pytest.raises(
-        ArchiveError, match=r"disk is full: [\d.]+ MiB are needed, [\d.]+ MiB are free; free some space"
-    ) as caught:
-        for seed in range(1, 9):
-            archive.put(sample(seed=seed, size=600))
-    assert str(archive.folder) in str(caught.value) and "\n" not in str(caught.value)
-    assert verify(Archive(archive.folder)) == []
-    assert archive.get(sample(seed=0).key, "gain") is not None
-
-
-def test_a_disk_that_fills_while_writing_leaves_nothing_half(
-    mounted: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = Archive(mounted("size=2m") / "archive")
-    archive.put(sample(seed=0))
-    # the check beforehand passes, as it would where another process takes the room in between
-    monkeypatch.setattr("calib.archive.disk.need_space", lambda *_: 5 << 20)
-    with pytest.raises(ArchiveError, match=r"disk is full: 5\.00 MiB are needed"):
-        archive.put(sample(seed=1, size=4000))
-    assert not list(archive.folder.rglob(".part-*"))
-    assert verify(archive) == []
-
-
-def test_a_read_only_disk_is_named(mounted: Callable[[str], Path]) -> None:
-    place = mounted("size=4m")
-    archive = Archive(place / "archive")
-    archive.put(sample())
-    # a disk with a file open for writing cannot be made read-only
-    archive.close()
-    subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-    for work in (
-        lambda: Archive(archive.folder),
-        lambda: Archive(place / "new"),
-        lambda: archive.put(sample(seed=1)),
-        lambda: archive.new_run("r"),
-    ):
-        with pytest.raises(ArchiveError, match=r"permission|read-only.*another archive"):
-            work()
-    with pytest.raises(ArchiveError, match="another archive"), archive.lock("k"):
-        pass
-    reader = Archive(archive.folder, read_only=True)
-    assert len(reader.results()) == 1 and reader.get(sample().key, "gain") is not None
-
-
-def open_as_nobody(folder: Path, said: multiprocessing.queues.SimpleQueue[str]) -> None:
-    if IS_ROOT:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-    for work in (lambda: Archive(folder), lambda: len(Archive(folder, read_only=True).results())):
-        try:
-            said.put(str(work()))
-        except ArchiveError as error:
-            said.put(str(error))
-
-
-def test_an_archive_without_permission_is_named() -> None:
-    # not in pytest's own folder, which another user may not even enter
-    with tempfile.TemporaryDirectory() as place:
-        archive = Archive(Path(place) / "archive")
-        archive.put(sample())
-        Path(place).chmod(0o755)
-        folders = [path for path in (archive.folder, *archive.folder.iterdir()) if path.is_dir()]
-        for path in folders:
-            path.chmod(0o555)
-        try:
-            said = multiprocessing.get_context("fork").SimpleQueue()
-            finish(in_child(open_as_nobody, archive.folder, said))
-            assert re.search(r"archive/\w+: no permission to write; give user \d+ write permission there", said.get())
-            assert said.get() == "1"
-        finally:
-            for path in folders:
-                path.chmod(0o755)
-
-
-def test_what_reads_back_otherwise_is_not_stored(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    true_write = disk.write_file
-
-    def lying(path: Path, content: bytes) -> None:
-        true_write(path, content[: len(content) // 2] if path.name == "result.nc" else content)
-
-    monkeypatch.setattr(disk, "write_file", lying)
-    with pytest.raises(ArchiveError, match="nothing was stored"):
-        archive.put(sample())
-    assert not archive.contains(sample().key, "gain")
-    assert not list(archive.folder.rglob(".part-*"))

@@ -59,6 +59,7 @@ def test_attributes_of_every_kind_survive_with_their_type() -> None:
         "scale_factor": 2.0,
         "_FillValue": 1.0,
         "with/slash": 1,
+        "": 0,
         "nul": "a\0b",
     }
     dataset = xr.Dataset({"k": ("band", [1.0, 2.0], {**attrs, "units": "s"})}, {"band": ["B10", "B2"]}, attrs)

@@ -89,6 +89,7 @@ def lunar_disk(bands: Sequence[str], date: str, seed: int, size: int = 180) -> x
     y, x = np.mgrid[0:size, 0:size].astype(float)
     radius = 0.3 * size
     centre = size / 2 + rng.uniform(-4, 4, (len(bands), 2))
+    # sample i of the quicklook is the mean of the pixels 3 i .. 3 i + 2, whose centre is pixel 3 i + 1
     images, columns, lines = [], [], []
     for column, line in centre:
         inner = np.clip(1 - np.hypot(x - column, y - line) / radius, 0, 1)
@@ -97,15 +98,15 @@ def lunar_disk(bands: Sequence[str], date: str, seed: int, size: int = 180) -> x
             20 + 400 * inner**0.3 * lit * (1 + 0.1 * np.sin(x / 5) * np.cos(y / 7)) + rng.normal(0, 2, x.shape)
         )
         angle = np.radians(np.linspace(-80, 80, 81))
-        columns.append(3 * (column + radius * np.cos(angle)))
-        lines.append(3 * (line + radius * np.sin(angle)))
+        columns.append(1 + 3 * (column + radius * np.cos(angle)))
+        lines.append(1 + 3 * (line + radius * np.sin(angle)))
     at = {"band": list(bands)}
     profile_radius = xr.DataArray(np.linspace(0.8, 1.2, 81), dims="profile", attrs={"units": "1"})
     fall = 200 / (1 + np.exp((profile_radius.values - 1) * 120)) * np.linspace(0.5, 2, len(bands))[:, None] + 20
     return xr.Dataset(
         {
-            "centre_column": per_band(bands, 3 * centre[:, 0], "pixel"),
-            "centre_line": per_band(bands, 3 * centre[:, 1], "pixel"),
+            "centre_column": per_band(bands, 1 + 3 * centre[:, 0], "pixel"),
+            "centre_line": per_band(bands, 1 + 3 * centre[:, 1], "pixel"),
             "semi_axis_column": per_band(bands, 3 * radius, "pixel"),
             "semi_axis_line": per_band(bands, 3 * radius, "pixel"),
             "tilt": per_band(bands, 0.0, "deg"),

@@ -269,12 +269,14 @@ def test_limb_is_drawn_where_it_was_fitted(samples: SimpleNamespace) -> None:
     )
     orange = (pixels[..., 0] - pixels[..., 2] > 60).nonzero()
     step = float(disk["quicklook_step"])
-    left = (float(disk["centre_column"][0]) - float(disk["semi_axis_column"][0])) / step
-    top, bottom = ((float(disk["centre_line"][0]) + sign * float(disk["semi_axis_line"][0])) / step for sign in (-1, 1))
-    # 150 samples on 152 pixels with the gap: the scale is one, a line is a pixel wide
-    assert orange[1].min() == pytest.approx(left, abs=1.5)
-    assert orange[0].min() == pytest.approx(top, abs=1.5)
-    assert orange[0].max() == pytest.approx(bottom, abs=1.5)
+    left = (float(disk["centre_column"][0]) - float(disk["semi_axis_column"][0]) - 1) / step
+    top, bottom = (
+        (float(disk["centre_line"][0]) + sign * float(disk["semi_axis_line"][0]) - 1) / step for sign in (-1, 1)
+    )
+    # one band is drawn at 300 pixels for its 150 samples; a line is a pixel wide
+    assert orange[1].min() == pytest.approx(2 * left, abs=2)
+    assert orange[0].min() == pytest.approx(2 * top, abs=2)
+    assert orange[0].max() == pytest.approx(2 * bottom, abs=2)
 
 
 def test_same_report_gives_same_bytes(samples: SimpleNamespace) -> None:
