@@ -140,8 +140,9 @@ def read_value(text: str) -> Any:
 
 
 def _neighbours(path: Path) -> str:
-    names = sorted(item.name for item in path.parent.glob(f"*{path.suffix}")) if path.parent.is_dir() else []
-    return suggestion(path.name, names) if names else ""
+    names = [item.name for item in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else "; check the path"
 
 
 def load(model: type[M], path: Path) -> M:

@@ -79,10 +79,11 @@ def digest_dataset(dataset: xr.Dataset) -> str:
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    # h5netcdf gives numpy scalars back where plain numbers were written
+    # h5netcdf gives numpy scalars back where plain numbers were written; a name for plots may be reworded without redoing anything
     return {
         str(key): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         for key, value in attrs.items()
+        if key != "long_name"
     }
 
 

@@ -129,7 +129,8 @@ class Acquisition:
     """One product on disk: which sensor saw what and when, its files by digest, and the parameter versions found in it. Pixels load lazily.
 
     `column_axis` and `line_axis` are unit vectors in GCRF along which the columns and the lines of the image grow, as the product's attitude gives them.
-    `files` maps each file, relative to `path`, to its SHA-256.
+    `files` maps each file, relative to `path`, to its SHA-256; `reader` names the reader and its version, which is raised whenever it makes other
+    numbers of the same files.
     """
 
     name: str
@@ -142,13 +143,14 @@ class Acquisition:
     line_axis: np.ndarray
     versions: Mapping[str, str] = field(default_factory=dict)
     binning: int = 1
+    reader: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bands", frozen(self.bands))
         object.__setattr__(self, "files", frozen(self.files))
         object.__setattr__(self, "versions", frozen(self.versions))
-        if not self.bands:
-            raise InputError(f"{self.path}: the product holds no band")
+        if not self.bands or not self.files:
+            raise InputError(f"{self.path}: the product holds no {'file' if self.bands else 'band'}")
         for name in ("column_axis", "line_axis"):
             axis = _read_only(getattr(self, name))
             if axis.shape != (3,) or not abs(np.linalg.norm(axis) - 1.0) < 1e-6:
@@ -164,8 +166,8 @@ class Acquisition:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of the contents of the files: neither the folder's place nor its dates enter."""
-        return digest(dict(self.files))
+        """Digest of the contents of the files and of the reader: neither the folder's place nor its dates enter."""
+        return digest({"files": dict(self.files), "reader": self.reader})
 
     @property
     def label(self) -> str:

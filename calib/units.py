@@ -109,6 +109,11 @@ Bytes = Annotated[float, *_kept_in("byte")]
 Fraction = Annotated[float, *_kept_in("1")]
 
 
+def as_written(text: str) -> Any:
+    """A default as a file would write it, unit included; the field's validator makes it a number."""
+    return text
+
+
 def stamp(array: xr.DataArray, units: str, long_name: str = "") -> xr.DataArray:
     """The same array with its units (and a name for plots) written on it; arithmetic never sets them by itself."""
     unit(units)

@@ -105,7 +105,7 @@ def run(
     from flows.request import read_request
 
     asked = read_request(request, settings or (), engine=engine, cluster=cluster)
-    prepared = prepare(asked)
+    prepared = prepare(asked, str(request))
     if dry_run:
         print_dry_run(prepared, open_archive(asked), as_json)
         raise typer.Exit(3 if prepared.refused else 0)
@@ -124,7 +124,7 @@ def check(request: RequestFile, settings: Settings = None, as_json: AsJson = Fal
 
     asked = read_request(request, settings or ())
     load_cluster(asked.cluster)
-    prepared = prepare(asked)
+    prepared = prepare(asked, str(request))
     usable = [case_facts(case) for case in prepared.cases]
     refused = [{"acquisition": outcome.subject, "reason": outcome.reason} for outcome in prepared.refused]
     if as_json:
@@ -150,7 +150,7 @@ def plan(
     from flows.display import print_plan
     from flows.reprocess import make_plan
 
-    print_plan(make_plan(_existing(archive, index), orbit), as_json)
+    print_plan(make_plan(_existing(archive, index, looking=True), orbit), as_json)
 
 
 @app.command()
@@ -193,7 +193,7 @@ def archive_list(
     """List the results, the latest first."""
     from flows.display import table
 
-    entries = _existing(archive, index).results(step=step, subject=subject, current_only=current)
+    entries = _existing(archive, index, looking=True).results(step=step, subject=subject, current_only=current)
     rows = [
         {
             "key": entry.key[:12],
@@ -226,15 +226,17 @@ def archive_show(
     index: IndexUrl = None,
 ) -> None:
     """Print a result: its folder, its variables, its table."""
-    store = _existing(archive, index)
-    entry = store.find(key)
-    print(
-        f"{entry.step} {entry.subject}\nkey     {entry.key}\nfolder  {entry.folder}\nstate   {'current' if entry.current else 'superseded'}\n"
-    )
-    result = store.get(entry.key, entry.step)
-    if result is not None:
-        print(result.dataset)
-    table = Path(entry.folder) / "table.csv"
+    store = _existing(archive, index, looking=True)
+    found = store.resolve(key)
+    manifest = store.manifest(found)
+    assert manifest is not None
+    step, subject = manifest.lineage.step, manifest.lineage.subject
+    state = "current" if store.current(step, subject) == found else "superseded"
+    folder = store.folder_of(found, step)
+    print(f"{step} {subject}\nkey     {found}\nfolder  {folder}\nstate   {state}\n")
+    result = store.get(found, step)
+    print(result.dataset if result is not None else "")
+    table = folder / "table.csv"
     if table.is_file():
         print(f"\n{table.read_text(encoding='utf-8')}")
 
@@ -249,7 +251,7 @@ def archive_explain(
     """Print the tree of causes of a result: inputs, orbit arc, parameters, versions, down to the files."""
     from calib.archive import as_dict, explain
 
-    store = _existing(archive, index)
+    store = _existing(archive, index, looking=True)
     print(json.dumps(as_dict(store, key), indent=1, ensure_ascii=False) if as_json else explain(store, key))
 
 
@@ -258,7 +260,7 @@ def archive_verify(archive: ArchiveFolder = DEFAULT_ARCHIVE, index: IndexUrl = N
     """Check every file, key and index row of the archive; exit code 1 when something is wrong."""
     from calib.archive import verify
 
-    problems = verify(_existing(archive, index))
+    problems = verify(_existing(archive, index, looking=True))
     if as_json:
         print(json.dumps([str(problem) for problem in problems], indent=1, ensure_ascii=False))
     else:
@@ -331,12 +333,13 @@ def simulate_moon_products(
     print(out / "orbits" / f"{camera.platform}.oem")
 
 
-def _existing(folder: Path, index: str | None) -> Archive:
+def _existing(folder: Path, index: str | None, looking: bool = False) -> Archive:
     from calib.archive import Archive
 
     if not (folder / "etalon-archive.json").is_file():
         raise RequestError(f"{folder}: no archive here; name its folder with --archive or the variable ETALON_ARCHIVE")
-    return Archive(folder, index)
+    # looking needs no right to write
+    return Archive(folder, index, read_only=looking and not os.access(folder / "results", os.W_OK))
 
 
 if __name__ == "__main__":

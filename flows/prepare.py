@@ -70,10 +70,13 @@ class _Sources:
         return Case(acquisition.name, inputs, (sensor.name, acquisition.kind))
 
 
-def prepare(request: Request) -> Prepared:
-    """Open everything that the request names, reading no pixel. A faulty request raises; a faulty product or a missing orbit refuses its acquisition."""
+def prepare(request: Request, source: str = "request") -> Prepared:
+    """Open everything that the request names, reading no pixel; `source` names the request in errors.
+
+    A faulty request raises; a faulty product or a missing orbit refuses its acquisition.
+    """
     method = METHODS[request.method]
-    parameters = method.parameters(request.parameters, "request")
+    parameters = method.parameters(request.parameters, source)
     sources = _Sources(request)
     cases: dict[str, Case] = {}
     refused: list[Outcome] = []

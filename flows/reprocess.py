@@ -67,17 +67,20 @@ def make_plan(archive: Archive, orbit_files: Sequence[Path]) -> Plan:
     for request, old_keys in _requests(archive).values():
         prepared = prepare(_with_orbits(request, orbit_files))
         final = prepared.method.final.name
-        unusable = {outcome.subject: outcome.reason for outcome in prepared.refused}
+        unusable = dict.fromkeys(
+            old_keys, "nothing that its request names gives this product any more; put it back in its place"
+        )
+        unusable |= {outcome.subject: outcome.reason for outcome in prepared.refused if outcome.subject in old_keys}
         kept: list[Case] = []
         for case in prepared.cases:
-            if case.subject not in old_keys:
+            if unusable.pop(case.subject, None) is None:
                 continue
             old = archive.get(old_keys[case.subject], final)
             decision = _decide(case, prepared, archive, old, new_files)
             decisions.append(decision)
             if decision.action in ("redo", "reuse"):
                 kept.append(case)
-        decisions += [Decision(name, "", "unusable", why=unusable[name]) for name in unusable if name in old_keys]
+        decisions += [Decision(name, "", "unusable", why=unusable[name]) for name in unusable]
         work.append(replace(prepared, cases=tuple(kept), refused=()))
     order = {"redo": 0, "unusable": 1, "reuse": 2, "not covered": 3}
     return Plan(
@@ -115,7 +118,9 @@ def _requests(archive: Archive) -> dict[str, tuple[Request, dict[str, str]]]:
         }
         if mine:
             current -= set(mine.values())
-            found[folder.name] = (config.load(Request, folder / "request.yaml"), mine)
+            request = config.load(Request, folder / "request.yaml")
+            # the archive may have been moved since
+            found[folder.name] = (request.model_copy(update={"archive": str(archive.folder)}), mine)
     if not found:
         raise RequestError(
             f"{archive.folder}: no finished run holds a current coefficient; run a request into this archive first"
@@ -125,8 +130,10 @@ def _requests(archive: Archive) -> dict[str, tuple[Request, dict[str, str]]]:
 
 def _with_orbits(request: Request, orbit_files: Sequence[Path]) -> Request:
     """The request with the new orbits behind the old ones, so that they win where they cover; old files that are gone are left out."""
-    old = [str(path) for pattern in request.orbits for path in sorted(Path(pattern).parent.glob(Path(pattern).name))]
-    return request.model_copy(update={"orbits": [*old, *(str(path.resolve()) for path in orbit_files)]})
+    new = [str(path.resolve()) for path in orbit_files]
+    found = [path for pattern in request.orbits for path in sorted(Path(pattern).parent.glob(Path(pattern).name))]
+    old = [str(path) for path in found if str(path.resolve()) not in new]
+    return request.model_copy(update={"orbits": [*old, *new]})
 
 
 def _decide(

@@ -9,7 +9,6 @@ import yaml
 
 from calib.archive.folder import Manifest
 from calib.archive.store import Archive
-from calib.errors import RequestError
 
 _SHORT = 12
 
@@ -25,7 +24,7 @@ def as_dict(archive: Archive, key_or_prefix: str) -> dict[str, Any]:
 
     A cause that is a result has its `key`; if `results` lacks that key, the archive holds it no longer.
     """
-    root = _resolve(archive, key_or_prefix)
+    root = archive.resolve(key_or_prefix)
     results: dict[str, Any] = {}
     waiting = [root]
     while waiting:
@@ -35,20 +34,6 @@ def as_dict(archive: Archive, key_or_prefix: str) -> dict[str, Any]:
             results[key] = _describe(archive, manifest)
             waiting += [cause.key for cause in manifest.lineage.causes if cause.key]
     return {"key": root, "results": results}
-
-
-def _resolve(archive: Archive, prefix: str) -> str:
-    folders = archive.folders()
-    found = sorted(key for key in folders if key.startswith(prefix.lower()))
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise RequestError(
-            f"no result of {archive.folder} has a key that begins with '{prefix}' (it holds {len(folders)}); see 'etalon archive list'"
-        )
-    names = [f"{key[:_SHORT]} ({folders[key].parent.parent.name})" for key in found[:8]]
-    more = f" and {len(found) - len(names)} more" if len(found) > len(names) else ""
-    raise RequestError(f"key '{prefix}' stands for {', '.join(names)}{more}; give more digits")
 
 
 def _describe(archive: Archive, manifest: Manifest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from calib.archive.folder import MANIFEST, Manifest, parse_manifest, read_manife
 from calib.archive.index import Index
 from calib.archive.ledger import Ledger, Supersession
 from calib.archive.runs import RunFolder
-from calib.errors import ArchiveError, EtalonError, one_line
+from calib.errors import ArchiveError, EtalonError, RequestError, one_line
 from calib.types import Result
 
 LOG = logging.getLogger("calib.archive")
@@ -76,6 +76,20 @@ class Archive:
     def folders(self) -> dict[str, Path]:
         """The folder of every finished result by key."""
         return {path.name: path for path in (self.folder / "results").glob("*/??/*") if _KEY.fullmatch(path.name)}
+
+    def resolve(self, prefix: str) -> str:
+        """The one key that begins with `prefix`; RequestError with the candidates if there is none or several."""
+        folders = self.folders()
+        found = sorted(key for key in folders if key.startswith(prefix.lower()))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise RequestError(
+                f"no result of {self.folder} has a key that begins with '{prefix}' (it holds {len(folders)}); see 'etalon archive list'"
+            )
+        names = [f"{key[:12]} ({folders[key].parent.parent.name})" for key in found[:8]]
+        more = f" and {len(found) - len(names)} more" if len(found) > len(names) else ""
+        raise RequestError(f"key '{prefix}' stands for {', '.join(names)}{more}; give more digits")
 
     def contains(self, key: str, step: str) -> bool:
         """Whether the result is there (its files are not looked at)."""

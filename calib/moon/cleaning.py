@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +16,11 @@ from calib.sensor import Band
 from calib.units import Fraction
 
 
+def with_unit(text: str) -> Any:
+    """A default as a file would give it; the field's validator makes it a number."""
+    return text
+
+
 class CleaningParameters(Model):
     """How sky and defects are told apart. Radii are those of the disk."""
 
@@ -22,8 +28,12 @@ class CleaningParameters(Model):
     sky_to: Fraction = Field(default=2.0, gt=1, description="and end there, or at the border of the image")
     smallest_sky: int = Field(default=8, ge=2, description="sky lines needed on each side")
     margin: Fraction = Field(default=1.35, gt=1, description="half width of the window, disk radii")
-    hit_threshold: float = Field(default=6.0, gt=3, description="an isolated pixel is a defect beyond this many sigma of noise")
-    column_threshold: Fraction = Field(default=0.05, gt=0, description="a column is defective where it differs by more from its neighbours")
+    hit_threshold: float = Field(
+        default=6.0, gt=3, description="an isolated pixel is a defect beyond this many sigma of noise"
+    )
+    column_threshold: Fraction = Field(
+        default=0.05, gt=0, description="a column is defective where it differs by more from its neighbours"
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,13 @@ class CleanWindow:
 
 
 def clean_window(
-    counts: np.ndarray, ellipse: Ellipse, scan: Scan, band: Band, saturation: float, parameters: CleaningParameters, source: str
+    counts: np.ndarray,
+    ellipse: Ellipse,
+    scan: Scan,
+    band: Band,
+    saturation: float,
+    parameters: CleaningParameters,
+    source: str,
 ) -> CleanWindow:
     """The window of `counts` (line, column; DN) around the disk. `source` names file and band in errors: InputError where sky lines are missing."""
     half_width, half_height = ellipse.extent()
@@ -69,7 +85,9 @@ def clean_window(
     lone = _lone_pixels(image, band, noise, parameters.hit_threshold)
     # one pixel at the limit is a cosmic hit; a bright patch of the Moon is not alone there
     saturated = (raw >= saturation) & ~lone
-    bad_columns = _defective_columns(image, inside, np.abs(coordinate) > parameters.sky_from * half_height, noise, parameters)
+    bad_columns = _defective_columns(
+        image, inside, np.abs(coordinate) > parameters.sky_from * half_height, noise, parameters
+    )
     filled = lone | (bad_columns[np.newaxis, :] & ~saturated)
     hits = int(np.count_nonzero(lone & ~bad_columns & (image > 0)))
     image = _fill_along_line(image, filled, inside)
@@ -148,7 +166,7 @@ def _defective_columns(
     # one cosmic hit makes a column restless, a defect does so on both sides of the disk; hits are found pixel by pixel
     halves = np.array_split(np.flatnonzero(is_sky), 2)
     both = np.all([image[half].std(axis=0) > 3 * np.median(restless) + noise for half in halves], axis=0)
-    return (restless_column & both) | (np.abs(ratio) > max(parameters.column_threshold, 8 * usual))
+    return np.asarray((restless_column & both) | (np.abs(ratio) > max(parameters.column_threshold, 8 * usual)))
 
 
 def _fill_along_line(image: np.ndarray, bad: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -163,7 +181,9 @@ def _fill_along_line(image: np.ndarray, bad: np.ndarray, inside: np.ndarray) -> 
     for neighbour in (before, after):
         exists = (neighbour >= 0) & (neighbour < image.shape[1])
         place = np.clip(neighbour, 0, image.shape[1] - 1)
-        weight = np.where(exists & (inside[row, place] == inside[row, column]), 1.0 / np.abs(place - column + 1e-9), 0.0)
+        weight = np.where(
+            exists & (inside[row, place] == inside[row, column]), 1.0 / np.abs(place - column + 1e-9), 0.0
+        )
         total += weight * image[row, place]
         weights += weight
     filled = image.copy()

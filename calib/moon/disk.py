@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import binary_fill_holes, median_filter
-from skimage.measure import block_reduce, label, regionprops
+from scipy.ndimage import binary_fill_holes, find_objects, label, median_filter
 
 from calib.config import Model
 from calib.errors import InputError
-from calib.moon.cleaning import CleaningParameters, CleanWindow
-from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, fit_ellipse, near_limb
+from calib.moon.cleaning import CleaningParameters, CleanWindow, with_unit
+from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
+from calib.moon.records import block_mean
 from calib.units import Degrees, Fraction, Pixels
 
 _COARSE_PIXELS = 256
@@ -23,27 +23,46 @@ class DiskParameters(Model):
     """How the disk is found. Lengths in pixels of the image, radii in disk radii."""
 
     threshold: Fraction = Field(default=0.1, gt=0, lt=1, description="level of the coarse disk, of its brightest part")
-    detection: float = Field(default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none")
-    sigma: Pixels = Field(default="1.5 pixel", gt=0, description="of the Laplacian of Gaussian")
-    lit_half_angle: Degrees = Field(default="80.0 deg", gt=10, lt=90, description="limb used on each side of the Sun's direction")
-    sectors: int = Field(default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own")
-    profile_reach: Pixels = Field(default="8.0 pixel", ge=4, description="half width of the profile across the limb")
-    huber: Pixels = Field(default="0.5 pixel", gt=0, description="residual from which a limb point counts less")
+    detection: float = Field(
+        default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none"
+    )
+    sigma: Pixels = Field(default=with_unit("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
+    lit_half_angle: Degrees = Field(
+        default=with_unit("80.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
+    )
+    sectors: int = Field(
+        default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
+    )
+    profile_reach: Pixels = Field(
+        default=with_unit("8.0 pixel"), ge=4, description="half width of the profile across the limb"
+    )
+    huber: Pixels = Field(
+        default=with_unit("0.5 pixel"), gt=0, description="residual from which a limb point counts less"
+    )
     ratio_uncertainty: Fraction = Field(
-        default=0.003, ge=0, description="of the ratio of the axes that scan rate and pixel angles tell, k = 1; 0 leaves it out"
+        default=0.003,
+        ge=0,
+        description="of the ratio of the axes that scan rate and pixel angles tell, k = 1; 0 leaves it out",
     )
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
-    limb_bias: Pixels = Field(default="0.03 pixel", ge=0, description="what may remain of the limb's bias in a stretch of it, k = 1")
+    limb_bias: Pixels = Field(
+        default=with_unit("0.03 pixel"),
+        ge=0,
+        description="what may remain of the limb's bias in a stretch of it, k = 1",
+    )
     limb_stretches: int = Field(default=8, ge=1, description="independent stretches of the lit limb")
-    residual_limit: Pixels = Field(default="2.0 pixel", gt=0, description="flag a limb that is rougher (rms)")
+    residual_limit: Pixels = Field(
+        default=with_unit("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
+    )
     margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
     cleaning: CleaningParameters = CleaningParameters()
 
 
 @dataclass(frozen=True)
 class Limb:
-    """The fitted disk: the ellipse, the limb points over (column, scan coordinate), the limb's blur, the points' rms distance and the standard uncertainties of centre and axes [pixel]."""
+    """The fitted disk, in pixels: ellipse, limb points over (column, scan coordinate), blur of the limb along columns and lines, rms distance of the
+    points from their own ellipse, standard uncertainties of centre and axes."""
 
     ellipse: Ellipse
     column: np.ndarray
@@ -58,29 +77,36 @@ def coarse_ellipse(
     counts: np.ndarray, scan: Scan, sun_angle_rad: float, noise_floor: float, parameters: DiskParameters, source: str
 ) -> Ellipse:
     """The disk to about one percent, from the largest bright patch of `counts` (line, column). InputError where there is none."""
-    step = tuple(max(1, size // _COARSE_PIXELS) for size in counts.shape)
-    small = block_reduce(counts, step, np.mean)[: counts.shape[0] // step[0], : counts.shape[1] // step[1]]
-    small = median_filter(small.astype(np.float64), size=3, mode="nearest")
+    step = max(1, counts.shape[0] // _COARSE_PIXELS), max(1, counts.shape[1] // _COARSE_PIXELS)
+    small = median_filter(block_mean(counts, step), size=3, mode="nearest")
     border = max(1, len(small) // 20)
     edge = np.concatenate([small[:border], small[-border:]])
     small -= np.median(edge, axis=0)
-    noise = max(1.4826 * float(np.median(np.abs(edge - np.median(edge, axis=0)))), noise_floor / np.sqrt(step[0] * step[1]))
+    noise = max(
+        1.4826 * float(np.median(np.abs(edge - np.median(edge, axis=0)))), noise_floor / np.sqrt(step[0] * step[1])
+    )
     peak = float(small.max())
     if peak < parameters.detection * noise:
         raise InputError(
             f"{source}: no Moon in the image (brightest part {peak:.3g} DN above the sky, noise {noise:.2g} DN); leave the band or the acquisition out"
         )
     level = max(parameters.threshold * float(np.percentile(small[small > 0.3 * peak], 90)), 5 * noise)
-    patches = regionprops(label(small > level))
-    patch = max(patches, key=lambda item: item.area)
-    if patch.area < 100:
-        raise InputError(f"{source}: no Moon in the image (largest bright patch {patch.area:.0f} pixels of {step[0]} x {step[1]})")
-    outline = np.argwhere(_outline(np.pad(patch.image, 1))) - 1 + np.array(patch.bbox[:2])
+    patches, _ = label(small > level)
+    areas = np.bincount(patches.ravel())[1:]
+    if areas.max(initial=0) < 100:
+        raise InputError(
+            f"{source}: no Moon in the image (largest bright patch {areas.max(initial=0)} pixels of {step[0]} x {step[1]})"
+        )
+    number = int(areas.argmax()) + 1
+    place = find_objects(patches, number)[number - 1]
+    outline = np.argwhere(_outline(np.pad(patches[place] == number, 1))) - 1 + [place[0].start, place[1].start]
     line = (outline[:, 0] + 0.5) * step[0] - 0.5
     column = (outline[:, 1] + 0.5) * step[1] - 0.5
     found = _outer_ellipse(column, scan.coordinate(line), sun_angle_rad, np.radians(parameters.lit_half_angle))
     if found is None:
-        raise InputError(f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude")
+        raise InputError(
+            f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude"
+        )
     return found
 
 
@@ -92,7 +118,9 @@ def _outline(mask: np.ndarray) -> np.ndarray:
     return np.asarray(outline)
 
 
-def _outer_ellipse(column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: float, half_angle_rad: float) -> Ellipse | None:
+def _outer_ellipse(
+    column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: float, half_angle_rad: float
+) -> Ellipse | None:
     # the farthest point of the patch in each direction within the lit limb lies on the limb; directions in the image follow from the ratio of the axes
     angles = sun_angle_rad + np.linspace(-half_angle_rad, half_angle_rad, 161)
     width, height = np.ptp(column), np.ptp(coordinate)
@@ -136,7 +164,9 @@ def fit_limb(
         column, coordinate = zero_crossings(scale_space, ellipse, scan, angles, reach)
         kept = np.isfinite(column)
         if kept.sum() < max(30, len(angles) / 3):
-            raise InputError(f"{source}: a limb on {kept.sum()} of {len(angles)} rays only; check the direction of the Sun and the image")
+            raise InputError(
+                f"{source}: a limb on {kept.sum()} of {len(angles)} rays only; check the direction of the Sun and the image"
+            )
         ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
     column, coordinate = column[kept], coordinate[kept]
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
@@ -148,11 +178,16 @@ def fit_limb(
 
 
 def _refined(
-    window: CleanWindow, ellipse: Ellipse, blur: tuple[float, float], scan: Scan, sun_angle_rad: float, parameters: DiskParameters
+    window: CleanWindow,
+    ellipse: Ellipse,
+    blur: tuple[float, float],
+    scan: Scan,
+    sun_angle_rad: float,
+    parameters: DiskParameters,
 ) -> tuple[Ellipse, tuple[float, float]]:
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
-    reach = parameters.profile_reach / min(ellipse.semi_column, ellipse.semi_scan)
+    reach = min(max(parameters.profile_reach, 5 * max(blur)), 12.0) / min(ellipse.semi_column, ellipse.semi_scan)
     line, column, _, turned = near_limb(grid, ellipse, sun_angle_rad, reach, half)
     good = ~window.filled[line, column]
     line, column, turned = line[good], column[good], turned[good]
@@ -185,7 +220,9 @@ def _with_uncertainty(
     return Limb(ellipse, points[0], points[1], blur, residual, centre, axis)
 
 
-def _with_ratio(ellipse: Ellipse, covariance: np.ndarray, ratio: float, uncertainty: float) -> tuple[Ellipse, np.ndarray]:
+def _with_ratio(
+    ellipse: Ellipse, covariance: np.ndarray, ratio: float, uncertainty: float
+) -> tuple[Ellipse, np.ndarray]:
     """Ellipse and covariance after one more measurement, semi_scan - ratio · semi_column = 0 (a Kalman update)."""
     slope = np.array([0.0, 0.0, -ratio, 1.0])
     gap = ratio * ellipse.semi_column - ellipse.semi_scan
@@ -194,4 +231,4 @@ def _with_ratio(ellipse: Ellipse, covariance: np.ndarray, ratio: float, uncertai
         return ellipse, covariance
     weight = covariance @ slope / variance
     values = np.array([ellipse.column, ellipse.scan, ellipse.semi_column, ellipse.semi_scan]) + weight * gap
-    return Ellipse(*(float(item) for item in values), ellipse.tilt_rad), covariance - np.outer(weight, slope @ covariance)
+    return ellipse_of(np.append(values, ellipse.tilt_rad)), covariance - np.outer(weight, slope @ covariance)

@@ -25,13 +25,15 @@ class Scan:
         positions = np.arange(len(self.edges)) - 0.5
         inside = np.interp(line, positions, self.edges)
         # outside the image the scan goes on at the mean rate
-        return inside + np.minimum(line - positions[0], 0) + np.maximum(line - positions[-1], 0)
+        return np.asarray(inside + np.minimum(line - positions[0], 0) + np.maximum(line - positions[-1], 0))
 
     def line(self, coordinate: np.ndarray) -> np.ndarray:
         """Fractional line of scan coordinates: the inverse of `coordinate`."""
         positions = np.arange(len(self.edges)) - 0.5
         inside = np.interp(coordinate, self.edges, positions)
-        return inside + np.minimum(coordinate - self.edges[0], 0) + np.maximum(coordinate - self.edges[-1], 0)
+        return np.asarray(
+            inside + np.minimum(coordinate - self.edges[0], 0) + np.maximum(coordinate - self.edges[-1], 0)
+        )
 
 
 def scan_of(image: BandImage, centre_line: float, half_lines: float) -> Scan:
@@ -85,6 +87,12 @@ class Ellipse:
         )
 
 
+def ellipse_of(values: np.ndarray) -> Ellipse:
+    """The ellipse of an array of its column, scan, semi_column, semi_scan and, if there is a fifth number, tilt_rad."""
+    column, scan, semi_column, semi_scan = (float(item) for item in values[:4])
+    return Ellipse(column, scan, semi_column, semi_scan, float(values[4]) if len(values) > 4 else 0.0)
+
+
 def fit_ellipse(
     column: np.ndarray, scan: np.ndarray, start: Ellipse, tilted: bool = False, huber_pixel: float = 0.5
 ) -> tuple[Ellipse, np.ndarray, np.ndarray]:
@@ -96,10 +104,12 @@ def fit_ellipse(
     first = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad])[:size]
 
     def distances(values: np.ndarray) -> np.ndarray:
-        return Ellipse(*values).polar(column, scan)[2]
+        return ellipse_of(values).polar(column, scan)[2]
 
-    found = least_squares(distances, first, loss="huber", f_scale=huber_pixel, x_scale=np.array([1, 1, 1, 1, 1e-2])[:size])
-    ellipse = Ellipse(*(float(item) for item in found.x))
+    found = least_squares(
+        distances, first, loss="huber", f_scale=huber_pixel, x_scale=np.array([1, 1, 1, 1, 1e-2])[:size]
+    )
+    ellipse = ellipse_of(found.x)
     return ellipse, distances(found.x), np.linalg.pinv(found.jac.T @ found.jac)[:4, :4]
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 from pydantic import Field
 
 from calib.config import Model
+from calib.moon.cleaning import with_unit
 from calib.moon.irradiance import IrradianceModel
 from calib.uncertainty import Component, Uncertain, from_dataset
 from calib.units import Degrees, Fraction, Kilometres, Nanometres, stamp
@@ -18,23 +19,33 @@ HARD_FLAGS = frozenset({"incomplete_disk", "saturated", "eclipse", "earth_limb"}
 class GainParameters(Model):
     """Guards, and the sizes of the uncertainty components that the image does not tell (k = 1, of k)."""
 
-    usual_phase: tuple[Degrees, Degrees] = Field(default=("5 deg", "75 deg"), description="flag phases outside")
-    smallest_clearance: Kilometres = Field(default="100 km", description="of the line of sight above the Earth")
-    solid_angle: Fraction = Field(default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates")
+    usual_phase: tuple[Degrees, Degrees] = Field(
+        default=(with_unit("5 deg"), with_unit("75 deg")), description="flag phases outside"
+    )
+    smallest_clearance: Kilometres = Field(
+        default=with_unit("100 km"), description="of the line of sight above the Earth"
+    )
+    solid_angle: Fraction = Field(
+        default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates"
+    )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
     spectral_interpolation: Fraction = Field(default=0.005, ge=0)
     spectral_interpolation_blue: Fraction = Field(default=0.01, ge=0, description="below blue_limit")
     solar_spectrum: Fraction = Field(default=0.003, ge=0)
     solar_spectrum_blue: Fraction = Field(default=0.005, ge=0, description="below blue_limit")
-    blue_limit: Nanometres = Field(default="440 nm", description="band centres below it are blue")
+    blue_limit: Nanometres = Field(default=with_unit("440 nm"), description="band centres below it are blue")
     response: Fraction = Field(default=0.003, ge=0)
     response_narrow_blue: Fraction = Field(default=0.005, ge=0, description="for band centres below response_limit")
-    response_limit: Nanometres = Field(default="470 nm")
+    response_limit: Nanometres = Field(default=with_unit("470 nm"))
     geometry: Fraction = Field(default=0.0002, ge=0)
 
 
 def coefficient(
-    signal: Uncertain, disk: xr.Dataset, irradiance_model: xr.DataArray, gain_used: xr.DataArray, apparent_radius_rad: xr.DataArray
+    signal: Uncertain,
+    disk: xr.Dataset,
+    irradiance_model: xr.DataArray,
+    gain_used: xr.DataArray,
+    apparent_radius_rad: xr.DataArray,
 ) -> tuple[Uncertain, xr.DataArray]:
     """k = E / E_model with the components of the signal, and E itself [W m-2 um-1].
 
@@ -48,11 +59,18 @@ def coefficient(
 
 
 def with_budget(
-    k: Uncertain, disk: xr.Dataset, gap: xr.DataArray, centre_nm: xr.DataArray, model: IrradianceModel, parameters: GainParameters
+    k: Uncertain,
+    disk: xr.Dataset,
+    gap: xr.DataArray,
+    centre_nm: xr.DataArray,
+    model: IrradianceModel,
+    parameters: GainParameters,
 ) -> Uncertain:
     """k with the components that do not come from the signal: solid angle, model, spectra, geometry."""
-    axes = (disk["axis_uncertainty"] / disk["semi_axis_column"]) ** 2 + (disk["axis_uncertainty"] / disk["semi_axis_line"]) ** 2
-    solid_angle = np.sqrt(parameters.solid_angle**2 + axes + (gap.fillna(0.0) / 2) ** 2)
+    axes = (disk["axis_uncertainty"] / disk["semi_axis_column"]) ** 2 + (
+        disk["axis_uncertainty"] / disk["semi_axis_line"]
+    ) ** 2
+    solid_angle = (parameters.solid_angle**2 + axes + (gap.fillna(0.0) / 2) ** 2) ** 0.5
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
@@ -61,13 +79,13 @@ def with_budget(
         ("model_phase", model.phase_uncertainty * one, "along band acquisition"),
         (
             "spectral_interpolation",
-            xr.where(blue, parameters.spectral_interpolation_blue, parameters.spectral_interpolation),
+            _either(blue, parameters.spectral_interpolation_blue, parameters.spectral_interpolation),
             "along acquisition",
         ),
-        ("solar_spectrum", xr.where(blue, parameters.solar_spectrum_blue, parameters.solar_spectrum), "common"),
+        ("solar_spectrum", _either(blue, parameters.solar_spectrum_blue, parameters.solar_spectrum), "common"),
         (
             "response",
-            xr.where(centre_nm < parameters.response_limit, parameters.response_narrow_blue, parameters.response),
+            _either(centre_nm < parameters.response_limit, parameters.response_narrow_blue, parameters.response),
             "along acquisition",
         ),
         ("geometry", parameters.geometry * one, "along band"),
@@ -77,7 +95,13 @@ def with_budget(
     return k
 
 
-def flags(disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.DataArray, parameters: GainParameters) -> list[list[str]]:
+def _either(condition: xr.DataArray, yes: float, no: float) -> xr.DataArray:
+    return xr.full_like(condition, no, dtype=float).where(~condition, yes)
+
+
+def flags(
+    disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.DataArray, parameters: GainParameters
+) -> list[list[str]]:
     """Names of the flags of each band: those of disk and signal, then those of geometry and solid angle."""
     low, high = parameters.usual_phase
     phase = np.abs(geometry["phase"].values)
@@ -89,7 +113,9 @@ def flags(disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.Da
     }
     result = []
     for index, band in enumerate(disk["band"].values):
-        names = [name for data in (disk, signal) for name in str(data["flags"].sel(band=band).item()).split(",") if name]
+        names = [
+            name for data in (disk, signal) for name in str(data["flags"].sel(band=band).item()).split(",") if name
+        ]
         names += [name for name, raised in tests.items() if raised[index]]
         result.append(list(dict.fromkeys(names)))
     return result

@@ -31,7 +31,26 @@ from calib.units import Degrees, Fraction, stamp
 
 MOON_SOLID_ANGLE_SR = 6.4177e-5
 REFERENCE_DISTANCE_KM = 384400.0
-_TERMS = tuple("a0 a1 a2 a3 b1 b2 b3 lat lon sunlon_lat sunlon_lon d1 d2 d3 p1 p2 p3 p4".split())
+_TERMS = (
+    "a0",
+    "a1",
+    "a2",
+    "a3",
+    "b1",
+    "b2",
+    "b3",
+    "lat",
+    "lon",
+    "sunlon_lat",
+    "sunlon_lon",
+    "d1",
+    "d2",
+    "d3",
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+)
 _ANGLES = {"phase": "deg", "observer_latitude": "deg", "observer_longitude": "deg", "sun_longitude": "deg"}
 _NAMES = ("title", "solar_spectrum", "terms")
 _DISTANCES = {"moon_distance": "km", "sun_distance": "au"}
@@ -97,13 +116,17 @@ def load_model(name: str, solar_spectrum: str, beside: Path | None = None) -> Ir
     }
     wrong = set(terms) ^ set(_TERMS) | set(content.terms) & set(table)
     if wrong:
-        raise RequestError(f"{path}: term '{min(wrong)}' is missing, unknown or given twice; a model has once each of {', '.join(_TERMS)}")
+        raise RequestError(
+            f"{path}: term '{min(wrong)}' is missing, unknown or given twice; a model has once each of {', '.join(_TERMS)}"
+        )
     if not np.mean(terms["lat"]) < 0:
         raise RequestError(
             f"{path}: the slope in latitude is {np.mean(terms['lat']):.6g} per degree where the Moon's is negative; exchange the lat and lon terms"
         )
     if content.apollo_factors and "apollo_factor" not in table:
-        raise RequestError(f"{path}: apollo_factors is true but {content.bands} has no column apollo_factor; set it to false")
+        raise RequestError(
+            f"{path}: apollo_factors is true but {content.bands} has no column apollo_factor; set it to false"
+        )
     wavelengths = table["wavelength_nm"]
     spectrum, sun = _solar_table(solar_spectrum, beside)
     return IrradianceModel(
@@ -130,7 +153,11 @@ def disk_reflectance(model: IrradianceModel, geometry: xr.Dataset) -> xr.DataArr
     phase, latitude, longitude, sun = xr.broadcast(*(angles[name].astype(float) for name in _ANGLES))
     _check_phase(model, np.abs(phase.values))
     values = _reflectance(
-        model.terms, *(item.values[..., np.newaxis] for item in (abs(phase), latitude, longitude, np.radians(sun)))
+        model.terms,
+        np.abs(phase.values)[..., np.newaxis],
+        latitude.values[..., np.newaxis],
+        longitude.values[..., np.newaxis],
+        np.radians(sun.values)[..., np.newaxis],
     )
     coords = {**phase.coords, "model_wavelength": ("model_wavelength", model.wavelength_nm, {"units": "nm"})}
     array = xr.DataArray(values * model.factor, dims=(*phase.dims, "model_wavelength"), coords=coords)
@@ -173,16 +200,22 @@ def _irradiance(model: IrradianceModel, geometry: xr.Dataset, weights: xr.DataAr
 
 
 def _reflectance(
-    terms: Mapping[str, np.ndarray], phase_deg: np.ndarray, latitude_deg: np.ndarray, longitude_deg: np.ndarray, sun_rad: np.ndarray
+    terms: Mapping[str, np.ndarray],
+    phase_deg: np.ndarray,
+    latitude_deg: np.ndarray,
+    longitude_deg: np.ndarray,
+    sun_rad: np.ndarray,
 ) -> np.ndarray:
     g, t = np.radians(phase_deg), terms
     square = sun_rad * sun_rad
     logarithm = t["a0"] + g * (t["a1"] + g * (t["a2"] + g * t["a3"]))
     logarithm += sun_rad * (t["b1"] + square * (t["b2"] + square * t["b3"]))
-    logarithm += latitude_deg * (t["lat"] + t["sunlon_lat"] * sun_rad) + longitude_deg * (t["lon"] + t["sunlon_lon"] * sun_rad)
+    logarithm += latitude_deg * (t["lat"] + t["sunlon_lat"] * sun_rad) + longitude_deg * (
+        t["lon"] + t["sunlon_lon"] * sun_rad
+    )
     logarithm += t["d1"] * np.exp(-phase_deg / t["p1"]) + t["d2"] * np.exp(-phase_deg / t["p2"])
     logarithm += t["d3"] * np.cos((phase_deg - t["p3"]) / t["p4"])
-    return np.exp(logarithm)
+    return np.asarray(np.exp(logarithm))
 
 
 def _band_weights(model: IrradianceModel, response: xr.DataArray) -> np.ndarray:
@@ -201,7 +234,7 @@ def _band_weights(model: IrradianceModel, response: xr.DataArray) -> np.ndarray:
     points = np.concatenate([nodes, middle])
     step = np.diff(nodes) / 6
     share = np.concatenate([np.append(step, 0) + np.append(0, step), 4 * step]) * np.interp(points, wavelengths, values)
-    return (share * _sun(model, points)) @ _hats(model.wavelength_nm, points) / share.sum()
+    return np.asarray((share * _sun(model, points)) @ _hats(model.wavelength_nm, points) / share.sum())
 
 
 def _hats(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -215,7 +248,7 @@ def _hats(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _sun(model: IrradianceModel, wavelength_nm: np.ndarray) -> np.ndarray:
-    return np.interp(wavelength_nm, model.solar_wavelength_nm, model.solar_irradiance)
+    return np.asarray(np.interp(wavelength_nm, model.solar_wavelength_nm, model.solar_irradiance))
 
 
 def _check_cover(model: IrradianceModel, low: float, high: float, asked: str) -> None:
@@ -242,7 +275,9 @@ def _solar_table(name: str, beside: Path | None) -> tuple[str, dict[str, np.ndar
         path = config.CONFIGS / "spectra" / f"{name}.csv"
         if not path.is_file():
             known = [item.stem for item in path.parent.glob("*.csv")]
-            raise RequestError(f"no solar spectrum '{name}'{config.suggestion(name, known)} (or give the path of a .csv file)")
+            raise RequestError(
+                f"no solar spectrum '{name}'{config.suggestion(name, known)} (or give the path of a .csv file)"
+            )
     table = _table(path)
     if "irradiance_W_m2_nm" not in table or not np.all(table["irradiance_W_m2_nm"] > 0):
         raise RequestError(f"{path}: needs a column irradiance_W_m2_nm of positive numbers")
@@ -252,14 +287,23 @@ def _solar_table(name: str, beside: Path | None) -> tuple[str, dict[str, np.ndar
 def _table(path: Path) -> dict[str, np.ndarray]:
     """Columns of a CSV by name; the first is wavelength_nm and grows; lines that start with # are ignored."""
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")]
+        lines = [
+            line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")
+        ]
         names = lines[0].split(",")
         values = np.array([[float(item) for item in line.split(",")] for line in lines[1:]])
         table = dict(zip(names, values.T, strict=True))
     except (OSError, ValueError, IndexError) as error:
         raise RequestError(f"{path}: cannot be read as a table of numbers with a wavelength ({error})") from None
-    if names[0] != "wavelength_nm" or len(values) < 2 or not np.isfinite(values).all() or not np.all(np.diff(values[:, 0]) > 0):
-        raise RequestError(f"{path}: needs first a column wavelength_nm that grows, two rows or more, and finite numbers")
+    if (
+        names[0] != "wavelength_nm"
+        or len(values) < 2
+        or not np.isfinite(values).all()
+        or not np.all(np.diff(values[:, 0]) > 0)
+    ):
+        raise RequestError(
+            f"{path}: needs first a column wavelength_nm that grows, two rows or more, and finite numbers"
+        )
     return table
 
 

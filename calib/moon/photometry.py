@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from calib.config import Model
-from calib.moon.cleaning import CleaningParameters, CleanWindow
+from calib.moon.cleaning import CleaningParameters, CleanWindow, with_unit
 from calib.moon.ellipse import Ellipse, Scan
 from calib.sensor import Band
 from calib.units import Fraction, Pixels
@@ -20,14 +20,22 @@ class SignalParameters(Model):
     """How the disk's counts are summed. Dilations are given in disk radii, so that they scale with resolution and oversampling."""
 
     dilation: Fraction = Field(default=0.06, ge=0, description="aperture beyond the fitted disk")
-    smallest_dilation: Pixels = Field(default="5 pixel", ge=0, description="and at least this many pixels: the image of a sharp limb")
-    plateau: tuple[Fraction, Fraction] = Field(default=(0.03, 0.12), description="dilations between which the growth curve is to be flat")
-    plateau_limit: Fraction = Field(default=0.0005, gt=0, description="flag a growth over the plateau beyond this share of the signal")
+    smallest_dilation: Pixels = Field(
+        default=with_unit("5 pixel"), ge=0, description="and at least this many pixels: the image of a sharp limb"
+    )
+    plateau: tuple[Fraction, Fraction] = Field(
+        default=(0.03, 0.12), description="dilations between which the growth curve is to be flat"
+    )
+    plateau_limit: Fraction = Field(
+        default=0.0005, gt=0, description="flag a growth over the plateau beyond this share of the signal"
+    )
     growth_to: Fraction = Field(default=0.3, gt=0, description="end of the growth curve")
     growth_steps: int = Field(default=31, ge=8)
     fill_error: Fraction = Field(default=0.1, ge=0, description="error of a filled pixel, of its value, k = 1")
     low_signal: float = Field(default=5.0, ge=0, description="flag a mean of the disk below this many sigma of noise")
-    sky_doubt: Fraction = Field(default=0.01, gt=0, description="flag a sky uncertainty beyond this share of the signal")
+    sky_doubt: Fraction = Field(
+        default=0.01, gt=0, description="flag a sky uncertainty beyond this share of the signal"
+    )
     cleaning: CleaningParameters = CleaningParameters()
 
 
@@ -54,7 +62,9 @@ def disk_signal(window: CleanWindow, ellipse: Ellipse, scan: Scan, band: Band, p
     smallest = parameters.smallest_dilation / scale
     bounds = np.linspace(0.0, parameters.growth_to, parameters.growth_steps)
     dilation = max(parameters.dilation, smallest)
-    marks = np.sort(np.unique(np.concatenate([bounds, [dilation, *(max(item, smallest) for item in parameters.plateau)]])))
+    marks = np.sort(
+        np.unique(np.concatenate([bounds, [dilation, *(max(item, smallest) for item in parameters.plateau)]]))
+    )
     rings = _ring_sums(window, ellipse, scan, 1 + marks)
     flux = np.cumsum(rings["flux"])
     chosen = int(np.searchsorted(marks, dilation))
@@ -93,7 +103,13 @@ def _ring_sums(window: CleanWindow, ellipse: Ellipse, scan: Scan, radii: np.ndar
         lines = np.arange(first, first + len(image)) + window.origin[0]
         weighted = image * scan.weight[lines][:, np.newaxis]
         squared_weight = np.broadcast_to(scan.weight[lines][:, np.newaxis] ** 2, image.shape)
-        weights = (weighted, None, squared_weight, np.where(window.filled[block], weighted**2, 0.0), window.saturated[block].astype(float))
+        weights = (
+            weighted,
+            None,
+            squared_weight,
+            np.where(window.filled[block], weighted**2, 0.0),
+            window.saturated[block].astype(float),
+        )
         for name, values in zip(names, weights, strict=True):
             sums[name] += np.bincount(ring, None if values is None else values.ravel(), len(radii) + 1)
     return {name: values[:-1] for name, values in sums.items()}
@@ -103,5 +119,7 @@ def _sky_uncertainty(window: CleanWindow, ellipse: Ellipse, scan: Scan, radius: 
     """Of the sum: the level of a column errs alike in all its lines, and independently of other columns."""
     columns, coordinates = window.grid(scan)
     lines = np.arange(len(coordinates)) + window.origin[0]
-    weights = np.where(ellipse.radius(columns, coordinates) < radius, scan.weight[lines][:, np.newaxis], 0.0).sum(axis=0)
+    weights = np.where(ellipse.radius(columns, coordinates) < radius, scan.weight[lines][:, np.newaxis], 0.0).sum(
+        axis=0
+    )
     return float(np.sqrt(np.sum((weights * window.sky_error) ** 2)))

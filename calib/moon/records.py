@@ -13,13 +13,22 @@ _PROFILE_CELLS = 80
 def quicklook(counts: np.ndarray) -> tuple[np.ndarray, int]:
     """The image in means of square blocks, at most 200 x 200, float32, and the side of a block [pixel]."""
     step = -(-max(counts.shape) // _QUICKLOOK_PIXELS)
-    lines, columns = (size // step * step for size in counts.shape)
-    blocks = counts[:lines, :columns].reshape(lines // step, step, columns // step, step)
-    return blocks.mean(axis=(1, 3), dtype=np.float64).astype(np.float32), step
+    return block_mean(counts, (step, step)).astype(np.float32), step
+
+
+def block_mean(counts: np.ndarray, step: tuple[int, int]) -> np.ndarray:
+    """Means over blocks of step (lines, columns); what is left over at the end is cut."""
+    lines, columns = counts.shape[0] // step[0], counts.shape[1] // step[1]
+    blocks = counts[: lines * step[0], : columns * step[1]].reshape(lines, step[0], columns, step[1])
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float64))
 
 
 def limb_profile(
-    image: np.ndarray, grid: tuple[np.ndarray, np.ndarray], ellipse: Ellipse, sun_angle_rad: float, half_angle_rad: float
+    image: np.ndarray,
+    grid: tuple[np.ndarray, np.ndarray],
+    ellipse: Ellipse,
+    sun_angle_rad: float,
+    half_angle_rad: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean counts across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; `grid` as of `CleanWindow.grid`."""
     line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, 0.2, half_angle_rad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from calib.moon.ellipse import Ellipse, Scan, scan_of
 from calib.moon.irradiance import IrradianceModel, band_irradiance
 from calib.moon.photometry import SignalParameters, disk_signal
 from calib.moon.records import limb_profile, quicklook
+from calib.moon.tables import over_bands, record
 from calib.sensor import OfficialParameters, Sensor
 from calib.steps import Step
 from calib.types import Acquisition, BandImage, as_record, require, same_order
@@ -63,10 +64,12 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
     InputError names file and band where there is no whole Moon.
     """
     sun = require(sun, {"sun_angle": "rad"}, "direction of the Sun")
-    rows = []
-    for name in _bands(acquisition, sensor):
-        rows.append(_disk_of_band(acquisition, sensor, name, float(sun["sun_angle"].sel(band=name)), parameters))
-    return _over_bands(_bands(acquisition, sensor), rows, _DISK_UNITS)
+    names = _bands(acquisition, sensor)
+    angles = [float(sun["sun_angle"].sel(band=name)) for name in names]
+    rows = [
+        _disk_of_band(acquisition, sensor, name, angle, parameters) for name, angle in zip(names, angles, strict=True)
+    ]
+    return over_bands(names, rows, _DISK_UNITS)
 
 
 def _disk_of_band(
@@ -81,7 +84,9 @@ def _disk_of_band(
     window = clean_window(counts, coarse, scan, band, sensor.saturation, parameters.cleaning, source)
     binning = acquisition.binning * band.binning
     scan_angle = _mean_rate(image, scan) * image.line_period_s
-    limb = fit_limb(window, coarse, scan, sun_angle_rad, sensor.pixel_angle_across * binning / scan_angle, parameters, source)
+    limb = fit_limb(
+        window, coarse, scan, sun_angle_rad, sensor.pixel_angle_across * binning / scan_angle, parameters, source
+    )
     ellipse = limb.ellipse
     flags = flags or _completeness(ellipse, scan, counts.shape, parameters.margin, source)
     centre_line = float(scan.line(np.array(ellipse.scan)))
@@ -105,23 +110,33 @@ def _disk_of_band(
         "sample_angle_column": sensor.pixel_angle_across * binning,
         "sample_angle_line": scan_angle * mean,
         "nominal_angle_line": sensor.pixel_angle_along * binning,
-        "crossing_time": (time.astype("datetime64[us]") + np.timedelta64(500, "us")).astype("datetime64[ms]").astype("datetime64[ns]"),
+        "crossing_time": (time.astype("datetime64[us]") + np.timedelta64(500, "us"))
+        .astype("datetime64[ms]")
+        .astype("datetime64[ns]"),
         "flags": ",".join(flags),
         **_disk_records(counts, limb, scan, window.image, window.grid(scan), sun_angle_rad, parameters),
     }
 
 
 def _disk_records(
-    counts: np.ndarray, limb: Limb, scan: Scan, image: np.ndarray, grid: tuple[np.ndarray, np.ndarray], sun_angle_rad: float, parameters: DiskParameters
+    counts: np.ndarray,
+    limb: Limb,
+    scan: Scan,
+    image: np.ndarray,
+    grid: tuple[np.ndarray, np.ndarray],
+    sun_angle_rad: float,
+    parameters: DiskParameters,
 ) -> dict[str, xr.DataArray]:
     small, step = quicklook(counts)
     radius, profile = limb_profile(image, grid, limb.ellipse, sun_angle_rad, np.radians(parameters.lit_half_angle))
     return {
-        "limb_column": _record(limb.column, "limb_point", "pixel"),
-        "limb_line": _record(scan.line(limb.scan), "limb_point", "pixel"),
+        "limb_column": record(limb.column, "limb_point", "pixel"),
+        "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
         "quicklook": as_record(xr.DataArray(small, dims=("y", "x"), attrs={"units": "DN"})),
         "quicklook_step": as_record(xr.DataArray(float(step), attrs={"units": "pixel"})),
-        "limb_profile": _record(profile, "profile", "DN").assign_coords(profile_radius=("profile", radius, {"units": "1"})),
+        "limb_profile": record(profile, "profile", "DN").assign_coords(
+            profile_radius=("profile", radius, {"units": "1"})
+        ),
     }
 
 
@@ -141,20 +156,30 @@ def _completeness(ellipse: Ellipse, scan: Scan, shape: tuple[int, ...], margin: 
     return ["narrow_margin"] if room < margin else []
 
 
-def signal_of_disk(acquisition: Acquisition, sensor: Sensor, disk: xr.Dataset, parameters: SignalParameters) -> xr.Dataset:
+def signal_of_disk(
+    acquisition: Acquisition, sensor: Sensor, disk: xr.Dataset, parameters: SignalParameters
+) -> xr.Dataset:
     """The counts of the disk summed in each band, DN pixel, over "band" in the sensor's order, with their components, sky, defects and flags.
 
     Each line counts by its scan rate over the mean rate of the disk. The growth of the sum with the aperture's dilation is a record.
     """
-    rows = [_signal_of_band(acquisition, sensor, name, disk.sel(band=name), parameters) for name in _bands(acquisition, sensor)]
+    rows = [
+        _signal_of_band(acquisition, sensor, name, disk.sel(band=name), parameters)
+        for name in _bands(acquisition, sensor)
+    ]
     names = _bands(acquisition, sensor)
-    dataset = _over_bands(names, rows, _SIGNAL_UNITS)
+    dataset = over_bands(names, rows, _SIGNAL_UNITS)
     # one coordinate for all bands, whose disks are alike: dilations are the same in disk radii
     dilation = rows[0]["dilation"] * float(disk["semi_axis_column"].mean())
     dataset = dataset.assign_coords(dilation=("dilation", dilation, {"units": "pixel"}))
-    sums = {name: xr.DataArray([row[f"sum_{name}"] for row in rows], dims="band", coords={"band": names}) for name in ("value", "noise", "sky", "aperture", "defects")}
+    sums = {
+        name: xr.DataArray([row[f"sum_{name}"] for row in rows], dims="band", coords={"band": names})
+        for name in ("value", "noise", "sky", "aperture", "defects")
+    }
     components = tuple(Component(name, sums[name]) for name in ("noise", "sky", "aperture", "defects"))
-    return dataset.assign(to_variables("signal", Uncertain(stamp(sums["value"], "DN pixel", "counts of the disk"), components)))
+    return dataset.assign(
+        to_variables("signal", Uncertain(stamp(sums["value"], "DN pixel", "counts of the disk"), components))
+    )
 
 
 def _signal_of_band(
@@ -174,7 +199,9 @@ def _signal_of_band(
     window = clean_window(_counts(image), ellipse, scan, band, sensor.saturation, parameters.cleaning, source)
     found = disk_signal(window, ellipse, scan, band, parameters)
     if not found.total > 0:
-        raise InputError(f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon")
+        raise InputError(
+            f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon"
+        )
     columns = np.arange(len(window.sky_level))
     tests = {
         "saturated": found.saturated > 0,
@@ -200,7 +227,7 @@ def _signal_of_band(
         "mean_signal": found.mean,
         "plateau_growth": found.plateau_growth,
         "flags": ",".join(flag for flag, raised in tests.items() if raised),
-        "growth": _record(found.growth, "dilation", "1"),
+        "growth": record(found.growth, "dilation", "1"),
     }
 
 
@@ -219,7 +246,11 @@ def lunar_gain(
     """
     names = same_order(map(str, disk["band"].values), sensor.bands)
     disk, signal, geometry = disk.sel(band=names), signal.sel(band=names), geometry.sel(band=names)
-    geometry = require(geometry, {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"}, "geometry")
+    geometry = require(
+        geometry,
+        {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"},
+        "geometry",
+    )
     modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
     used = po.gain(names)
     radius = geometry["apparent_radius"].drop_attrs()
@@ -245,7 +276,9 @@ def lunar_gain(
         "crossing_time": disk["crossing_time"],
         **{name: geometry[name] for name in _GEOMETRY_COPIES},
     }
-    dataset = xr.Dataset({name: array.drop_vars([key for key in array.coords if key != "band"]) for name, array in variables.items()})
+    dataset = xr.Dataset(
+        {name: array.drop_vars([key for key in array.coords if key != "band"]) for name, array in variables.items()}
+    )
     for array in dataset.data_vars.values():
         array.attrs.pop("quantum", None)
     return dataset.assign_coords(band=names).assign_attrs(
@@ -256,7 +289,9 @@ def lunar_gain(
 def _bands(acquisition: Acquisition, sensor: Sensor) -> list[str]:
     unknown = sorted(set(acquisition.bands) - set(sensor.bands))
     if unknown:
-        raise InputError(f"{acquisition.path}: band {unknown[0]} is not one of {sensor.name} ({', '.join(sensor.bands)}); check the sensor named")
+        raise InputError(
+            f"{acquisition.path}: band {unknown[0]} is not one of {sensor.name} ({', '.join(sensor.bands)}); check the sensor named"
+        )
     return same_order(acquisition.bands, sensor.bands)
 
 
@@ -269,35 +304,12 @@ def _mean_rate(image: BandImage, scan: Scan) -> float:
     return float("nan") if image.scan_rate_rad_s is None else float(image.scan_rate_rad_s[0] / scan.weight[0])
 
 
-def _record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:
-    return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dim, attrs={"units": units}))
-
-
-def _over_bands(names: list[str], rows: Iterable[Mapping[str, Any]], units: Mapping[str, str]) -> xr.Dataset:
-    """One dataset over "band" from one mapping per band; arrays of different lengths are padded with NaN."""
-    rows = list(rows)
-    index = xr.DataArray(names, dims="band", name="band")
-    variables: dict[str, Any] = {}
-    for key, first in rows[0].items():
-        if key in units:
-            variables[key] = xr.DataArray([row[key] for row in rows], dims="band", attrs={"units": units[key]})
-        elif isinstance(first, xr.DataArray):
-            variables[key] = _stacked([row[key] for row in rows], index)
-        elif key in ("flags", "crossing_time"):
-            variables[key] = xr.DataArray(np.array([row[key] for row in rows]), dims="band")
-    return xr.Dataset(variables).assign_coords(band=names)
-
-
-def _stacked(arrays: list[xr.DataArray], index: xr.DataArray) -> xr.DataArray:
-    sizes = {dim: max(array.sizes[dim] for array in arrays) for dim in arrays[0].dims}
-    padded = [array.pad({dim: (0, sizes[dim] - array.sizes[dim]) for dim in array.dims}, constant_values=np.nan) for array in arrays]
-    return xr.concat(padded, dim=index, coords="minimal", compat="override", join="override").assign_attrs(arrays[0].attrs)
-
-
 def _step(name: str, needs: tuple[str, ...], parameters: type, function: Callable[..., xr.Dataset]) -> Step:
     return Step(name, "1", needs, parameters, function)
 
 
 LUNAR_DISK = _step("lunar_disk", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
 DISK_SIGNAL = _step("disk_signal", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
-LUNAR_GAIN = _step("lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), budget.GainParameters, lunar_gain)
+LUNAR_GAIN = _step(
+    "lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), budget.GainParameters, lunar_gain
+)

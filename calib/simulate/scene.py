@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -12,12 +12,7 @@ from pydantic import Field, field_validator
 from calib.config import Model
 from calib.products.plain import utc
 from calib.sensor import Sensor, StraylightPath
-from calib.units import Counts, Fraction, Pixels, Seconds
-
-
-def _with_unit(text: str) -> Any:
-    """A default as a file would give it; the field's validator makes it a number."""
-    return text
+from calib.units import Counts, Fraction, Pixels, Seconds, as_written
 
 
 class MoonScene(Model):
@@ -33,28 +28,28 @@ class MoonScene(Model):
     rate_variation: Fraction = Field(
         default=0.0, ge=0, lt=0.5, description="relative amplitude of the scan rate's sine"
     )
-    rate_period: Seconds = Field(default=_with_unit("5 s"), gt=0)
+    rate_period: Seconds = Field(default=as_written("5 s"), gt=0)
     rate_error: Fraction = Field(default=0.0, gt=-0.5, lt=0.5, description="relative error of the rates in the product")
     with_scan_rates: bool = True
 
     gain_error: dict[str, Fraction] = Field(default={}, description="k - 1 per band; bands left out draw theirs")
-    gain_error_rms: Fraction = Field(default=_with_unit("1 %"), ge=0, description="spread of the drawn gain errors")
-    psf_sigma: Pixels = Field(default=_with_unit("0.5 pixel"), ge=0, description="Gaussian of the optics")
+    gain_error_rms: Fraction = Field(default=as_written("1 %"), ge=0, description="spread of the drawn gain errors")
+    psf_sigma: Pixels = Field(default=as_written("0.5 pixel"), ge=0, description="Gaussian of the optics")
     smear: Pixels = Field(
-        default=_with_unit("0 pixel"), ge=0, description="along the scan, beyond the detector's own width"
+        default=as_written("0 pixel"), ge=0, description="along the scan, beyond the detector's own width"
     )
     straylight: Literal["none", "sensor"] | list[StraylightPath] = "none"
 
     dark_slope: Counts = Field(
-        default=_with_unit("1 DN"), description="dark level of the last column minus that of the first"
+        default=as_written("1 DN"), description="dark level of the last column minus that of the first"
     )
-    prnu_rms: Fraction = Field(default=_with_unit("0.1 %"), ge=0, description="residual non-uniformity of the columns")
+    prnu_rms: Fraction = Field(default=as_written("0.1 %"), ge=0, description="residual non-uniformity of the columns")
     defective_columns: int = Field(default=1, ge=0)
     defective_pixels: int = Field(default=5, ge=0)
     spike_columns: int = Field(default=2, ge=0, description="columns with a dark offset")
-    spike_level: Counts = Field(default=_with_unit("5 DN"), ge=0)
+    spike_level: Counts = Field(default=as_written("5 DN"), ge=0)
     cosmic_hits: int = Field(default=5, ge=0)
-    cosmic_level: Counts = Field(default=_with_unit("200 DN"), ge=0)
+    cosmic_level: Counts = Field(default=as_written("200 DN"), ge=0)
     noise: bool = True
 
     @field_validator("reference_utc")

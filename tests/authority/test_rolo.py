@@ -82,7 +82,9 @@ def test_irradiance_between_bands(rows: dict[str, np.ndarray], row_geometry: xr.
     found = spectral_irradiance(model, row_geometry, np.array(wavelengths))
     flat = replace(model, solar_irradiance=np.full_like(model.solar_irradiance, np.pi))
     reflectance = spectral_irradiance(
-        flat, row_geometry.assign(moon_distance=((), 384400.0, {"units": "km"}), sun_distance=((), 1.0, {"units": "au"})), np.array(wavelengths)
+        flat,
+        row_geometry.assign(moon_distance=((), 384400.0, {"units": "km"}), sun_distance=((), 1.0, {"units": "au"})),
+        np.array(wavelengths),
     )
     for index, wavelength in enumerate(wavelengths):
         # the rows carry ten digits; the shipped Sun seven, which is all that its source has
@@ -94,23 +96,31 @@ def test_band_mean_against_fine_quadrature(shared: Path) -> None:
     model = load_model("rolo2005", "tsis1_hsrs")
     table = np.loadtxt(shared / "reference/srf/venus_1nm.csv", delimiter=",", skiprows=1)
     response = xr.DataArray(
-        table[:, 1:].T, dims=("band", "wavelength"), coords={"band": [f"B{n}" for n in range(1, 13)], "wavelength": table[:, 0]}
+        table[:, 1:].T,
+        dims=("band", "wavelength"),
+        coords={"band": [f"B{n}" for n in range(1, 13)], "wavelength": table[:, 0]},
     )
-    where = geometry(phase=40.0, observer_latitude=3.0, observer_longitude=-5.0, sun_longitude=40.0, moon_distance=384400.0)
+    where = geometry(
+        phase=40.0, observer_latitude=3.0, observer_longitude=-5.0, sun_longitude=40.0, moon_distance=384400.0
+    )
     found = band_irradiance(model, where, response)
     fine = np.arange(395, 930.0005, 0.01)
     spectrum = spectral_irradiance(model, where, fine).values
     for band in range(12):
         relative = np.interp(fine, table[:, 0], table[:, band + 1])
         # a trapezoid of 0.01 nm errs by (0.01 nm)² times the curvature: parts in 1e7
-        assert float(found[band]) == pytest.approx(np.trapezoid(spectrum * relative, fine) / np.trapezoid(relative, fine), rel=1e-6)
+        assert float(found[band]) == pytest.approx(
+            np.trapezoid(spectrum * relative, fine) / np.trapezoid(relative, fine), rel=1e-6
+        )
 
 
 def test_centre_sampling_is_wrong_by_percents(shared: Path) -> None:
     # the trap that integration avoids: 4.6 % on B1, where the Sun's lines lie
     model = load_model("rolo2005", "tsis1_hsrs")
     table = np.loadtxt(shared / "reference/srf/venus_1nm.csv", delimiter=",", skiprows=1)
-    response = xr.DataArray(table[:, 1:2].T, dims=("band", "wavelength"), coords={"band": ["B1"], "wavelength": table[:, 0]})
+    response = xr.DataArray(
+        table[:, 1:2].T, dims=("band", "wavelength"), coords={"band": ["B1"], "wavelength": table[:, 0]}
+    )
     where = geometry(phase=40.0, sun_longitude=40.0, moon_distance=384400.0)
     ratio = float(spectral_irradiance(model, where, np.array([424.0]))[0] / band_irradiance(model, where, response)[0])
     assert abs(ratio - 1) > 0.03

@@ -1,0 +1,41 @@
+"""Rows of single bands put together as one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from calib.types import as_record
+
+
+def record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:
+    return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dim, attrs={"units": units}))
+
+
+def over_bands(names: list[str], rows: Iterable[Mapping[str, Any]], units: Mapping[str, str]) -> xr.Dataset:
+    """One dataset over "band" from one mapping per band; arrays of different lengths are padded with NaN."""
+    rows = list(rows)
+    index = xr.DataArray(names, dims="band", name="band")
+    variables: dict[str, Any] = {}
+    for key, first in rows[0].items():
+        if key in units:
+            variables[key] = xr.DataArray([row[key] for row in rows], dims="band", attrs={"units": units[key]})
+        elif isinstance(first, xr.DataArray):
+            variables[key] = _stacked([row[key] for row in rows], index)
+        elif key in ("flags", "crossing_time"):
+            variables[key] = xr.DataArray(np.array([row[key] for row in rows]), dims="band")
+    return xr.Dataset(variables).assign_coords(band=names)
+
+
+def _stacked(arrays: list[xr.DataArray], index: xr.DataArray) -> xr.DataArray:
+    sizes = {dim: max(array.sizes[dim] for array in arrays) for dim in arrays[0].dims}
+    padded = [
+        array.pad({dim: (0, sizes[dim] - array.sizes[dim]) for dim in array.dims}, constant_values=np.nan)
+        for array in arrays
+    ]
+    return xr.concat(padded, dim=index, coords="minimal", compat="override", join="override").assign_attrs(
+        arrays[0].attrs
+    )

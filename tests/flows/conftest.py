@@ -1,0 +1,36 @@
+"""Products, requests and a finished run, made once for all tests of the flows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# pytest imports test files by path: the helpers beside them need to be found by name
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from campaigns import make_products, run, write_request
+
+from flows.campaign import Finished
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of three simulated products and their orbit; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("products")
+    make_products(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(products: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A finished run over the products."""
+    folder = tmp_path_factory.mktemp("finished")
+    return run(write_request(folder, products, folder / "archive"))
+
+
+@pytest.fixture
+def request_file(products: Path, tmp_path: Path) -> Path:
+    """A request over the products with an archive of its own."""
+    return write_request(tmp_path, products, tmp_path / "archive")
