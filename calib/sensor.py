@@ -252,7 +252,7 @@ class GainHistory(Model):
 
     def in_force(self, date: np.datetime64, version: str | None = None) -> OfficialParameters:
         """The version that the product names, else the latest one valid on that date."""
-        day = dt.date.fromisoformat(str(np.datetime64(date, "D")))
+        day = dt.date.fromisoformat(str(date.astype("datetime64[D]")))
         if version is not None:
             found = [item for item in self.versions if item.version == version]
             if not found:

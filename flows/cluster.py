@@ -90,14 +90,15 @@ def _client(settings: ClusterConfig) -> Iterator[Any]:
             yield client
         return
     limit = int(settings.memory_per_worker) if settings.memory_per_worker else "auto"
-    # the dashboard would open a port that nobody asked for
+    # no dashboard; the scheduler's small HTTP server opens in any case: on a port of its own, for 8787 may be another run's
     with (
         LocalCluster(
             n_workers=settings.width(),
             threads_per_worker=settings.threads_per_worker,
             memory_limit=limit,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             host="127.0.0.1",
         ) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from calib.archive import Archive
+from calib.archive.disk import refusal
 from calib.config import Model, complete
 from calib.errors import EtalonError, one_line
 from calib.lineage import Lineage, circumstances, differences
@@ -58,16 +59,27 @@ class Journal:
     def __init__(self, path: Path | None, listen: Callable[[Mapping[str, Any]], None] | None = None) -> None:
         self._lock = threading.Lock()
         self._listen = listen
-        self._stream = path.open("a", encoding="utf-8") if path else None
+        self._path = path
+        # no buffer: what a full disk refused must not come up again when the stream is closed
+        self._stream = path.open("ab", buffering=0) if path else None
 
     def write(self, event: str, **facts: Any) -> None:
+        """Add an event; ArchiveError where the disk refuses it."""
         entry = {"utc": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts}
         with self._lock:
             if self._stream:
-                self._stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
-                self._stream.flush()
+                self._append((json.dumps(entry, ensure_ascii=False) + "\n").encode())
             if self._listen:
                 self._listen(entry)
+
+    def _append(self, line: bytes) -> None:
+        assert self._stream is not None and self._path is not None
+        try:
+            # a disk that fills up may take a part without a word
+            while line:
+                line = line[self._stream.write(line) :]
+        except OSError as error:
+            raise refusal(error, self._path.parents[2], len(line)) from error
 
     def close(self) -> None:
         if self._stream:

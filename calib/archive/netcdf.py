@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 import h5netcdf
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 import xarray as xr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -14,11 +13,6 @@ from calib.errors import InputError
 from calib.moon.ellipse import Ellipse, Scan
 from calib.sensor import Band
 from calib.units import Fraction
-
-
-def with_unit(text: str) -> Any:
-    """A default as a file would give it; the field's validator makes it a number."""
-    return text
 
 
 class CleaningParameters(Model):

@@ -10,13 +10,16 @@ from scipy.ndimage import binary_fill_holes, find_objects, label, median_filter
 
 from calib.config import Model
 from calib.errors import InputError
-from calib.moon.cleaning import CleaningParameters, CleanWindow, with_unit
+from calib.moon.cleaning import CleaningParameters, CleanWindow
 from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
 from calib.moon.records import block_mean
-from calib.units import Degrees, Fraction, Pixels
+from calib.units import Degrees, Fraction, Pixels, as_written
 
 _COARSE_PIXELS = 256
+_SHARP_BLUR = 0.6
+#: terms of the profile across the limb
+_BRIGHT_POWERS, _FAINT_POWERS = 5, 3
 
 
 class DiskParameters(Model):
@@ -26,18 +29,21 @@ class DiskParameters(Model):
     detection: float = Field(
         default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none"
     )
-    sigma: Pixels = Field(default=with_unit("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
+    sigma: Pixels = Field(default=as_written("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
     lit_half_angle: Degrees = Field(
-        default=with_unit("80.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
+        default=as_written("80.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
     )
     sectors: int = Field(
         default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
     )
     profile_reach: Pixels = Field(
-        default=with_unit("8.0 pixel"), ge=4, description="half width of the profile across the limb"
+        default=as_written("8.0 pixel"), ge=4, description="half width of the profile across the limb"
+    )
+    faint_limb: float = Field(
+        default=20.0, ge=0, description="a limb below this many sigma of noise gets a simpler profile"
     )
     huber: Pixels = Field(
-        default=with_unit("0.5 pixel"), gt=0, description="residual from which a limb point counts less"
+        default=as_written("0.5 pixel"), gt=0, description="residual from which a limb point counts less"
     )
     ratio_uncertainty: Fraction = Field(
         default=0.003,
@@ -47,13 +53,13 @@ class DiskParameters(Model):
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
     limb_bias: Pixels = Field(
-        default=with_unit("0.03 pixel"),
+        default=as_written("0.03 pixel"),
         ge=0,
-        description="what may remain of the limb's bias in a stretch of it, k = 1",
+        description="what may remain of the bias of a sharp limb in a stretch of it, k = 1",
     )
     limb_stretches: int = Field(default=8, ge=1, description="independent stretches of the lit limb")
     residual_limit: Pixels = Field(
-        default=with_unit("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
+        default=as_written("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
     )
     margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
     cleaning: CleaningParameters = CleaningParameters()
@@ -187,13 +193,33 @@ def _refined(
 ) -> tuple[Ellipse, tuple[float, float]]:
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
-    reach = min(max(parameters.profile_reach, 5 * max(blur)), 12.0) / min(ellipse.semi_column, ellipse.semi_scan)
-    line, column, _, turned = near_limb(grid, ellipse, sun_angle_rad, reach, half)
+    unit = min(ellipse.semi_column, ellipse.semi_scan)
+    reach = min(max(parameters.profile_reach, 5 * max(blur)), 12.0)
+    powers = _BRIGHT_POWERS
+    if (
+        _limb_counts(window, ellipse, grid, sun_angle_rad, reach / unit, half)
+        < parameters.faint_limb * window.sky_noise
+    ):
+        # noise would ask more of the profile than the profile has to tell
+        reach, powers = 8.0, _FAINT_POWERS
+    line, column, _, turned = near_limb(grid, ellipse, sun_angle_rad, reach / unit, half)
     good = ~window.filled[line, column]
     line, column, turned = line[good], column[good], turned[good]
     sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
     pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], window.image[line, column], sector)
-    return refine_limb(pixels, ellipse, blur, parameters.tilted)
+    return refine_limb(pixels, ellipse, blur, powers, parameters.tilted)
+
+
+def _limb_counts(
+    window: CleanWindow,
+    ellipse: Ellipse,
+    grid: tuple[np.ndarray, np.ndarray],
+    sun_angle_rad: float,
+    reach: float,
+    half_angle_rad: float,
+) -> float:
+    line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, reach, half_angle_rad)
+    return float(np.mean(window.image[line, column][radius < 1]))
 
 
 def _with_uncertainty(
@@ -210,7 +236,9 @@ def _with_uncertainty(
     spacing = float(np.median(np.hypot(np.diff(points[0]), np.diff(points[1]))))
     correlated = max(1.0, 2.5 * parameters.sigma / max(spacing, 0.1))
     # what texture does to the limb is alike over some twenty degrees, and an arc of a half circle magnifies it in the axis towards the Sun
-    alike = parameters.limb_bias**2 * len(distance) / parameters.limb_stretches
+    # the more the limb is blurred, the more its place and its darkening look alike
+    bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
+    alike = bias**2 * len(distance) / parameters.limb_stretches
     covariance = covariance * (correlated * residual**2 + alike)
     ellipse, covariance = _with_ratio(ellipse, covariance, ratio, parameters.ratio_uncertainty)
     deviation = np.sqrt(np.diag(covariance))

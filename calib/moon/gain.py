@@ -7,23 +7,22 @@ import xarray as xr
 from pydantic import Field
 
 from calib.config import Model
-from calib.moon.cleaning import with_unit
 from calib.moon.irradiance import IrradianceModel
 from calib.uncertainty import Component, Uncertain, from_dataset
-from calib.units import Degrees, Fraction, Kilometres, Nanometres, stamp
+from calib.units import Degrees, Fraction, Kilometres, Nanometres, as_written, stamp
 
 #: flags after which a band's gain is not to be used
-HARD_FLAGS = frozenset({"incomplete_disk", "saturated", "eclipse", "earth_limb"})
+HARD_FLAGS = frozenset({"saturated", "eclipse", "earth_limb"})
 
 
 class GainParameters(Model):
     """Guards, and the sizes of the uncertainty components that the image does not tell (k = 1, of k)."""
 
     usual_phase: tuple[Degrees, Degrees] = Field(
-        default=(with_unit("5 deg"), with_unit("75 deg")), description="flag phases outside"
+        default=(as_written("5 deg"), as_written("75 deg")), description="flag phases outside"
     )
     smallest_clearance: Kilometres = Field(
-        default=with_unit("100 km"), description="of the line of sight above the Earth"
+        default=as_written("100 km"), description="of the line of sight above the Earth"
     )
     solid_angle: Fraction = Field(
         default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates"
@@ -33,10 +32,10 @@ class GainParameters(Model):
     spectral_interpolation_blue: Fraction = Field(default=0.01, ge=0, description="below blue_limit")
     solar_spectrum: Fraction = Field(default=0.003, ge=0)
     solar_spectrum_blue: Fraction = Field(default=0.005, ge=0, description="below blue_limit")
-    blue_limit: Nanometres = Field(default=with_unit("440 nm"), description="band centres below it are blue")
+    blue_limit: Nanometres = Field(default=as_written("440 nm"), description="band centres below it are blue")
     response: Fraction = Field(default=0.003, ge=0)
     response_narrow_blue: Fraction = Field(default=0.005, ge=0, description="for band centres below response_limit")
-    response_limit: Nanometres = Field(default=with_unit("470 nm"))
+    response_limit: Nanometres = Field(default=as_written("470 nm"))
     geometry: Fraction = Field(default=0.0002, ge=0)
 
 

@@ -23,11 +23,12 @@ from calib.moon.ellipse import Ellipse, Scan, ellipse_of
 
 _STEP_PIXEL = 0.25
 _POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
-_ITERATIONS = 12
+_ITERATIONS = 8
+_FIRST_NODE, _LAST_NODE, _NODE_STEP = -8.0, 100.0, 0.01
 _SMALLEST_BLUR = 0.15
 _LARGEST_STEP = 0.5
 _DIFFERENCE = 1e-3
-_CLOSE_ENOUGH = 1e-3
+_CLOSE_ENOUGH = 3e-3
 
 
 @dataclass(frozen=True)
@@ -109,18 +110,18 @@ class LimbPixels:
 
 
 def refine_limb(
-    pixels: LimbPixels, start: Ellipse, blur: tuple[float, float], tilted: bool
+    pixels: LimbPixels, start: Ellipse, blur: tuple[float, float], powers: int, tilted: bool
 ) -> tuple[Ellipse, tuple[float, float]]:
     """The ellipse whose limb best explains the counts of `pixels`, and the blur of the limb.
 
-    Blur is the sigma along columns and along the scan, in pixels of the disk's shorter axis: a slow scan stretches both. Each sector has its own p;
-    ellipse and blur are common. Least squares by Gauss and Newton, with the p eliminated (Kaufman 1975).
+    Blur is the sigma along columns and along the scan, in pixels of the disk's shorter axis: a slow scan stretches both. Each sector has its own p, as
+    many as `powers`; ellipse and blur are common. Least squares by Gauss and Newton, with the p eliminated (Kaufman 1975).
     """
     size = 5 if tilted else 4
     unit = min(start.semi_column, start.semi_scan)
     values = np.array([*[start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad][:size], *blur])
     for _ in range(_ITERATIONS):
-        residual, slopes = _linearised(pixels, values, size, unit)
+        residual, slopes = _linearised(pixels, values, size, unit, powers)
         step = np.linalg.lstsq(slopes, residual, rcond=1e-10)[0]
         values = values + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
         values[size:] = np.clip(values[size:], _SMALLEST_BLUR, 6.0)
@@ -130,7 +131,9 @@ def refine_limb(
     return ellipse, (float(values[size]), float(values[size + 1]))
 
 
-def _linearised(pixels: LimbPixels, values: np.ndarray, size: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
+def _linearised(
+    pixels: LimbPixels, values: np.ndarray, size: int, unit: float, powers: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Counts minus model, and the model's slopes against ellipse and blur, both without what the p of the sectors can explain."""
     ellipse = ellipse_of(values[:size])
     radius, angle, _ = ellipse.polar(pixels.column, pixels.coordinate)
@@ -139,10 +142,10 @@ def _linearised(pixels: LimbPixels, values: np.ndarray, size: int, unit: float) 
     depth = (1 - radius) * unit
     sigma = np.hypot(values[size] * cos, values[size + 1] * sin)
     width = unit * np.hypot(cos / ellipse.semi_column, sin / ellipse.semi_scan)
-    terms = _blurred_powers(depth, sigma, width)
+    terms = _blurred_powers(depth, sigma, width, powers)
     gram = pixels.sums(terms[:, :, np.newaxis] * terms[:, np.newaxis, :])
     # a trace of the diagonal keeps a sector without light solvable
-    gram += 1e-9 * (np.trace(gram, axis1=1, axis2=2) + 1e-30)[:, np.newaxis, np.newaxis] * np.eye(len(_POWERS))
+    gram += 1e-9 * (np.trace(gram, axis1=1, axis2=2) + 1e-30)[:, np.newaxis, np.newaxis] * np.eye(powers)
 
     def solved(columns: np.ndarray) -> np.ndarray:
         return np.asarray(np.linalg.solve(gram, pixels.sums(terms[:, :, np.newaxis] * columns[:, np.newaxis, :])))
@@ -152,7 +155,7 @@ def _linearised(pixels: LimbPixels, values: np.ndarray, size: int, unit: float) 
 
     share = pixels.spread(solved(pixels.counts[:, np.newaxis])[..., 0])
     by_depth, by_sigma = (
-        np.einsum("ni,ni->n", _blurred_powers(depth + e, sigma + f, width) - terms, share) / _DIFFERENCE
+        np.einsum("ni,ni->n", _blurred_powers(depth + e, sigma + f, width, powers) - terms, share) / _DIFFERENCE
         for e, f in ((_DIFFERENCE, 0.0), (0.0, _DIFFERENCE))
     )
     a, b, t = ellipse.semi_column, ellipse.semi_scan, ellipse.tilt_rad
@@ -168,26 +171,30 @@ def _linearised(pixels: LimbPixels, values: np.ndarray, size: int, unit: float) 
     return unexplained(pixels.counts[:, np.newaxis])[:, 0], unexplained(np.stack(slopes, axis=1))
 
 
-def _blurred_powers(x: np.ndarray, sigma: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The powers of x (zero for x < 0) blurred by a Gaussian and by the pixel, a box of `width`: (x, power)."""
-    nodes, table = _unit_table()
-    ends = (x + width / 2) / sigma, (x - width / 2) / sigma
-    columns = [
-        sigma ** (power + 1) / ((power + 1) * width) * (np.interp(ends[0], nodes, row) - np.interp(ends[1], nodes, row))
-        for power, row in zip(_POWERS, table, strict=True)
-    ]
-    return np.stack(columns, axis=1)
+def _blurred_powers(x: np.ndarray, sigma: np.ndarray, width: np.ndarray, powers: int) -> np.ndarray:
+    """The first powers of x (zero for x < 0) blurred by a Gaussian and by the pixel, a box of `width`: (x, power)."""
+    table = _unit_table()[:, :powers]
+    exponent = np.array(_POWERS[:powers]) + 1
+
+    def integral(depth: np.ndarray) -> np.ndarray:
+        place = np.clip((depth / sigma - _FIRST_NODE) / _NODE_STEP, 0, len(table) - 1.001)
+        node = place.astype(int)
+        return np.asarray(table[node] + (place - node)[:, np.newaxis] * (table[node + 1] - table[node]))
+
+    scale = sigma[:, np.newaxis] ** exponent / (exponent * width[:, np.newaxis])
+    return np.asarray(scale * (integral(x + width / 2) - integral(x - width / 2)))
 
 
 @lru_cache(maxsize=1)
-def _unit_table() -> tuple[np.ndarray, np.ndarray]:
-    """Integrals from zero of the powers, times power + 1, blurred by a Gaussian of unit sigma, at nodes from -8 to 100."""
-    step, fine = 0.01, 4
-    offset = np.arange(-8 * 100 * fine, 8 * 100 * fine + 1) * (step / fine)
+def _unit_table() -> np.ndarray:
+    """Powers + 1 blurred by a Gaussian of unit sigma, (node, power): powers integrated from zero, times power + 1. Nodes from -8 to 100."""
+    fine, width = 4, 8.0
+    step = _NODE_STEP / fine
+    offset = np.arange(round(-width / step), round(width / step) + 1) * step
     weight = np.exp(-(offset**2) / 2)
-    places = np.arange(-16 * 100 * fine, 108 * 100 * fine + 1) * (step / fine)
+    places = np.arange(round((_FIRST_NODE - width) / step), round((_LAST_NODE + width) / step) + 1) * step
     rows = [
         fftconvolve(np.clip(places, 0, None) ** (power + 1), weight / weight.sum(), mode="valid")[::fine]
         for power in _POWERS
     ]
-    return places[len(offset) // 2 : -(len(offset) // 2)][::fine], np.stack(rows)
+    return np.stack(rows, axis=1)

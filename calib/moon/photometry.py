@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from calib.config import Model
-from calib.moon.cleaning import CleaningParameters, CleanWindow, with_unit
+from calib.moon.cleaning import CleaningParameters, CleanWindow
 from calib.moon.ellipse import Ellipse, Scan
 from calib.sensor import Band
-from calib.units import Fraction, Pixels
+from calib.units import Fraction, Pixels, as_written
 
 _BLOCK_LINES = 512
 
@@ -21,7 +21,7 @@ class SignalParameters(Model):
 
     dilation: Fraction = Field(default=0.06, ge=0, description="aperture beyond the fitted disk")
     smallest_dilation: Pixels = Field(
-        default=with_unit("5 pixel"), ge=0, description="and at least this many pixels: the image of a sharp limb"
+        default=as_written("5 pixel"), ge=0, description="and at least this many pixels: the image of a sharp limb"
     )
     plateau: tuple[Fraction, Fraction] = Field(
         default=(0.03, 0.12), description="dilations between which the growth curve is to be flat"

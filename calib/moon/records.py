@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
 from calib.moon.ellipse import Ellipse, near_limb
+from calib.types import Acquisition
 
 _QUICKLOOK_PIXELS = 200
 _PROFILE_CELLS = 80
 
 
-def quicklook(counts: np.ndarray) -> tuple[np.ndarray, int]:
-    """The image in means of square blocks, at most 200 x 200, float32, and the side of a block [pixel]."""
-    step = -(-max(counts.shape) // _QUICKLOOK_PIXELS)
-    return block_mean(counts, (step, step)).astype(np.float32), step
+def quicklook(counts: np.ndarray, step: int) -> xr.DataArray:
+    """The image in means of `step` x `step` pixels, float32, over (y, x), DN."""
+    return xr.DataArray(block_mean(counts, (step, step)).astype(np.float32), dims=("y", "x"), attrs={"units": "DN"})
+
+
+def quicklook_step(acquisition: Acquisition) -> int:
+    """The side of a quicklook's sample in pixels, one for all bands: the largest image becomes at most 200 x 200."""
+    rasters = [image.raster for image in acquisition.bands.values()]
+    return -(-max(max(raster.lines, raster.columns) for raster in rasters) // _QUICKLOOK_PIXELS)
 
 
 def block_mean(counts: np.ndarray, step: tuple[int, int]) -> np.ndarray:

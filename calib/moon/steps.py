@@ -15,7 +15,7 @@ from calib.moon.disk import DiskParameters, Limb, coarse_ellipse, fit_limb
 from calib.moon.ellipse import Ellipse, Scan, scan_of
 from calib.moon.irradiance import IrradianceModel, band_irradiance
 from calib.moon.photometry import SignalParameters, disk_signal
-from calib.moon.records import limb_profile, quicklook
+from calib.moon.records import limb_profile, quicklook, quicklook_step
 from calib.moon.tables import over_bands, record
 from calib.sensor import OfficialParameters, Sensor
 from calib.steps import Step
@@ -75,7 +75,7 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
 def _disk_of_band(
     acquisition: Acquisition, sensor: Sensor, name: str, sun_angle_rad: float, parameters: DiskParameters
 ) -> dict[str, Any]:
-    image, band = acquisition.band(name), sensor.bands[name]
+    image, band, step = acquisition.band(name), sensor.bands[name], quicklook_step(acquisition)
     source = f"{image.raster.path}: band {name}"
     counts = _counts(image)
     scan = scan_of(image, len(counts) / 2, len(counts) / 2)
@@ -114,12 +114,15 @@ def _disk_of_band(
         .astype("datetime64[ms]")
         .astype("datetime64[ns]"),
         "flags": ",".join(flags),
-        **_disk_records(counts, limb, scan, window.image, window.grid(scan), sun_angle_rad, parameters),
+        **_disk_records(
+            quicklook(counts, step), step, limb, scan, window.image, window.grid(scan), sun_angle_rad, parameters
+        ),
     }
 
 
 def _disk_records(
-    counts: np.ndarray,
+    small: xr.DataArray,
+    step: int,
     limb: Limb,
     scan: Scan,
     image: np.ndarray,
@@ -127,12 +130,11 @@ def _disk_records(
     sun_angle_rad: float,
     parameters: DiskParameters,
 ) -> dict[str, xr.DataArray]:
-    small, step = quicklook(counts)
     radius, profile = limb_profile(image, grid, limb.ellipse, sun_angle_rad, np.radians(parameters.lit_half_angle))
     return {
         "limb_column": record(limb.column, "limb_point", "pixel"),
         "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
-        "quicklook": as_record(xr.DataArray(small, dims=("y", "x"), attrs={"units": "DN"})),
+        "quicklook": as_record(small),
         "quicklook_step": as_record(xr.DataArray(float(step), attrs={"units": "pixel"})),
         "limb_profile": record(profile, "profile", "DN").assign_coords(
             profile_radius=("profile", radius, {"units": "1"})

@@ -1,0 +1,70 @@
+"""A recipe of five steps that keep one core busy with NumPy for a set amount of work; a worker process imports it by name."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from calib.config import Model
+from calib.steps import Run, Step
+
+SIDE = 400
+
+
+class Work(Model):
+    """How much to do: rounds of one smoothing and one transcendental function over an image."""
+
+    rounds: int = Field(default=1, ge=1)
+
+
+def one_round(image: np.ndarray) -> np.ndarray:
+    """A smoothed, bounded image; about a few milliseconds."""
+    smooth = (np.roll(image, 1, 0) + np.roll(image, -1, 0) + np.roll(image, 1, 1) + np.roll(image, -1, 1)) / 4
+    return np.asarray(np.sin(smooth) + 0.1 * np.sqrt(np.abs(image)))
+
+
+def rounds_for(seconds: float) -> int:
+    """Rounds that take so long on this machine, from the quickest of several trials."""
+    image, trials = np.ones((SIDE, SIDE)), []
+    for _ in range(7):
+        started = time.process_time()
+        for _ in range(20):
+            image = one_round(image)
+        trials.append((time.process_time() - started) / 20)
+    return max(1, round(seconds / min(trials)))
+
+
+def _worked(image: np.ndarray, parameters: Work) -> xr.Dataset:
+    worked = image
+    for _ in range(parameters.rounds):
+        worked = one_round(worked)
+    # rounds alone run into a fixed point, and equal images would be reused
+    return xr.Dataset({"image": (("line", "column"), image + 1e-3 * worked, {"units": "1"})})
+
+
+def first(seed: Any, parameters: Work) -> xr.Dataset:
+    """An image from a seed."""
+    return _worked(np.random.default_rng(seed.number).random((SIDE, SIDE)), parameters)
+
+
+def following(before: xr.Dataset, parameters: Work) -> xr.Dataset:
+    """The image of the step before, worked on."""
+    return _worked(before["image"].values, parameters)
+
+
+STEPS = (
+    Step("busy_1", "1", ("seed",), Work, first),
+    *(Step(f"busy_{number}", "1", ("before",), Work, following) for number in range(2, 6)),
+)
+
+
+def busy_recipe(run: Run, *, seed: Any) -> Any:
+    """The five steps one after the other."""
+    result = seed
+    for step in STEPS:
+        result = run(step, result)
+    return result
