@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -65,7 +66,7 @@ def read_request(path: Path, settings: Sequence[str] = (), **options: str | None
     return (
         request
         if Path(request.archive).is_absolute()
-        else request.model_copy(update={"archive": str(path.resolve().parent / request.archive)})
+        else request.model_copy(update={"archive": os.path.normpath(path.resolve().parent / request.archive)})
     )
 
 
@@ -73,7 +74,7 @@ def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     def place(value: Any) -> Any:
         if isinstance(value, list):
             return [place(item) for item in value]
-        return str(folder / value) if isinstance(value, str) else value
+        return os.path.normpath(folder / value) if isinstance(value, str) else value
 
     def own_file(value: Any) -> Any:
         return place(value) if isinstance(value, str) and value.endswith((".yaml", ".yml")) else value

@@ -40,7 +40,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one case ended: the results by step name and how each came about, or the reason of the failure in one line."""
+    """How one case ended: the results by step name and how each came about, or the reason of the failure in one line.
+
+    `seconds` is the time its steps computed, not the time they waited.
+    """
 
     subject: str
     results: Mapping[str, Result]
@@ -172,23 +175,21 @@ class Tracker:
         self.results: dict[str, Result] = {}
         self.states: dict[str, State] = {}
         self.reason = ""
-        self.seconds = 0.0
 
     @contextmanager
     def step(self, step: Step) -> Iterator[None]:
-        """Note a failure of the step as the reason of the case, and its time."""
-        started = time.perf_counter()
+        """Note a failure of the step as the reason of the case."""
         try:
             yield
         except Exception as error:
             self.states[step.name] = "failed"
             self.reason = f"{step.title}: {explain_failure(error)}"
             raise
-        finally:
-            self.seconds += time.perf_counter() - started
 
     def outcome(self) -> Outcome:
-        return Outcome(self.subject, self.results, self.states, self.seconds, self.reason)
+        computed = [result for name, result in self.results.items() if self.states.get(name) == "computed"]
+        seconds = sum(result.lineage.seconds for result in computed)
+        return Outcome(self.subject, self.results, self.states, seconds, self.reason)
 
 
 def explain_failure(error: Exception) -> str:

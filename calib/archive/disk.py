@@ -124,6 +124,14 @@ def _alive(process: int) -> bool:
     return True
 
 
+def children(folder: Path) -> list[Path]:
+    """What a folder holds; nothing if it is gone, as the part folders of other writers come and go."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -75,7 +75,11 @@ class Archive:
 
     def folders(self) -> dict[str, Path]:
         """The folder of every finished result by key."""
-        return {path.name: path for path in (self.folder / "results").glob("*/??/*") if _KEY.fullmatch(path.name)}
+        found: dict[str, Path] = {}
+        for place in disk.children(self.folder / "results"):
+            for shelf in disk.children(place) if _STEP.fullmatch(place.name) else []:
+                found |= {path.name: path for path in disk.children(shelf) if _KEY.fullmatch(path.name)}
+        return found
 
     def resolve(self, prefix: str) -> str:
         """The one key that begins with `prefix`; RequestError with the candidates if there is none or several."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from calib.archive.disk import leftovers, writer
+from calib.archive.disk import children, leftovers, writer
 from calib.archive.folder import MANIFEST, Manifest, faults, read_manifest, read_result
 from calib.archive.index import rows_of
 from calib.archive.ledger import Ledger
@@ -29,7 +29,8 @@ def verify(archive: Archive) -> list[Problem]:
     """All that is wrong in the archive, nothing if it is sound. Every file is read; nothing is changed."""
     problems: list[Problem] = []
     manifests: dict[Path, Manifest] = {}
-    for folder in sorted((archive.folder / "results").glob("*/*/*")):
+    shelves = [shelf for place in children(archive.folder / "results") for shelf in children(place)]
+    for folder in sorted(path for shelf in shelves for path in children(shelf)):
         try:
             manifests[folder] = read_manifest(folder)
         except ArchiveError as error:

@@ -114,6 +114,6 @@ def test_workers_killed_for_their_memory_are_told_as_that(tmp_path: Path) -> Non
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         open_cluster(cluster) as place,
-        pytest.raises(EtalonError, match="take memory: .*out of memory.*raise memory_per_worker"),
+        pytest.raises(EtalonError, match=r"take memory: .*out of memory.*raise memory_per_worker"),
     ):
         place.compute(TAKE_MEMORY, (), Size(mebibytes=2048))
