@@ -90,8 +90,11 @@ def _client(settings: ClusterConfig) -> Iterator[Any]:
             yield client
         return
     limit = int(settings.memory_per_worker) if settings.memory_per_worker else "auto"
+    # Dask's own choice for workers, MALLOC_TRIM_THRESHOLD_, has each megabyte array mapped anew: NumPy then takes twice as long
+    one_thread = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
     # no dashboard; the scheduler's small HTTP server opens in any case: on a port of its own, for 8787 may be another run's
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": one_thread}),
         LocalCluster(
             n_workers=settings.width(),
             threads_per_worker=settings.threads_per_worker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,33 +33,38 @@ class RunFacts:
     outcomes: tuple[Outcome, ...]
 
 
-def coefficient_rows(prepared: Prepared, outcomes: list[Outcome] | tuple[Outcome, ...]) -> list[dict[str, Any]]:
+def coefficient_rows(prepared: Prepared, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One row per acquisition and band: coefficient with its uncertainty, gains, geometry, flags, and the key that explains it."""
-    labels = {case.subject: case.inputs for case in prepared.cases}
+    inputs = {case.subject: case.inputs for case in prepared.cases}
+    final = prepared.method.final.name
+    return [
+        {**row, "state": outcome.states.get(final, ""), "key": outcome.results[final].key}
+        for outcome in outcomes
+        if final in outcome.results
+        for row in _rows_of(outcome.subject, outcome.results[final], inputs[outcome.subject])
+    ]
+
+
+def _rows_of(subject: str, result: Result, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    data = result.dataset
+    uncertainty = from_dataset(result.content, "k").total().values
+    gains = {name: data[name].values for name in ("gain_used", "gain_proposed", "gain_uncertainty")}
+    columns = zip(
+        data["band"].values,
+        data["crossing_time"].values,
+        data["phase"].values,
+        data["k"].values,
+        uncertainty,
+        strict=True,
+    )
     rows = []
-    for outcome in outcomes:
-        result = outcome.results.get(prepared.method.final.name)
-        if result is None:
-            continue
-        data, k = result.dataset, from_dataset(result.content, "k")
-        for number, band in enumerate(data["band"].values):
-            row: dict[str, Any] = {
-                "acquisition": outcome.subject,
-                "sensor": str(labels[outcome.subject]["sensor"].label),
-                "band": str(band),
-            }
-            row["crossing_utc"] = f"{data['crossing_time'].values[number].astype('datetime64[ms]')}Z"
-            row |= {
-                "phase_deg": round(float(data["phase"][number]), 4),
-                "k": round(float(k.value[number]), 6),
-                "u_k": round(float(k.total()[number]), 6),
-            }
-            for name in ("gain_used", "gain_proposed", "gain_uncertainty"):
-                row[f"{name}_DN_per_W_m-2_sr-1_um-1"] = float(f"{float(data[name][number]):.6g}")
-            row |= {"valid": bool(data["valid"][number]), "flags": str(data["flags"].values[number])}
-            row |= {"po": labels[outcome.subject]["po"].label, "orbit": labels[outcome.subject]["orbit"].label}
-            row |= {"state": outcome.states.get(prepared.method.final.name, ""), "key": result.key}
-            rows.append(row)
+    for number, (band, crossing, phase, k, u_k) in enumerate(columns):
+        row: dict[str, Any] = {"acquisition": subject, "sensor": inputs["sensor"].label, "band": str(band)}
+        row |= {"crossing_utc": f"{crossing.astype('datetime64[ms]')}Z", "phase_deg": round(float(phase), 4)}
+        row |= {"k": round(float(k), 6), "u_k": round(float(u_k), 6)}
+        row |= {f"{name}_DN_per_W_m-2_sr-1_um-1": float(f"{values[number]:.6g}") for name, values in gains.items()}
+        row |= {"valid": bool(data["valid"].values[number]), "flags": str(data["flags"].values[number])}
+        rows.append(row | {"po": inputs["po"].label, "orbit": inputs["orbit"].label})
     return rows
 
 

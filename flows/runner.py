@@ -139,14 +139,15 @@ class Executor:
         return result, state
 
     def _make(self, step: Step, inputs: tuple[Content, ...], parameters: Model, lineage: Lineage) -> Result:
-        started_utc, started = datetime.now(UTC), time.perf_counter()
         with self.slots:
+            started_utc, started = datetime.now(UTC), time.perf_counter()
             dataset = self.cluster.compute(step, inputs, parameters)
+            seconds = time.perf_counter() - started
         facts = {
             **lineage.to_plain(),
             **circumstances(),
             "started_utc": started_utc.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(seconds, 3),
         }
         result = step.makes(dataset, Lineage.from_plain(facts))
         self.archive.put(result)

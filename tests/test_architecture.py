@@ -35,6 +35,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "xml": ("calib/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "lxml": ("calib/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "matplotlib": ("calib/report",),
+    "PIL": ("calib/report",),
     "sqlalchemy": ("calib/archive",),
     "typer": ("flows/cli*.py", "flows/commands"),
 }

@@ -1,19 +1,22 @@
-"""The images of an acquisition with the fitted limb, all bands on one sheet. The only place that loads matplotlib."""
+"""The images of an acquisition with the fitted limb, all bands on one sheet."""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
-from typing import Any
 
 import numpy as np
 import xarray as xr
+from PIL import Image, ImageDraw, ImageFont
 
 _WIDTH, _TILE = 900, 300  # of the sheet; longest side of a band's image on it at most; pixels
 _ACROSS = 6
 _GAP = 2  # between bands, samples
 _COLOURS = 160
+_POINTS = 120  # of the limb at most, in each band
+_FINER = 2  # lines are drawn on a sheet finer by this factor, which smooths them when it is reduced
+_ELLIPSE, _LIMB, _NAME = "#ff9b2f", "#3fd7ff", "#ffffff"
 
 
 def contact_sheet(disk: xr.Dataset) -> str:
@@ -23,46 +26,35 @@ def contact_sheet(disk: xr.Dataset) -> str:
     across = min(_ACROSS, len(images))
     down = math.ceil(len(images) / across)
     scale = min(_TILE, _WIDTH / across) / max(lines, columns)
-    size = (math.ceil(across * (columns + _GAP) * scale), math.ceil(down * (lines + _GAP) * scale))
-    canvas, axes = _blank(size)
     sheet = np.full((down * (lines + _GAP), across * (columns + _GAP)), 0.25)
-    ellipses, limbs = [], []
-    for index, image in enumerate(images):
-        left, top = index % across * (columns + _GAP), index // across * (lines + _GAP)
+    corners = [(index % across * (columns + _GAP), index // across * (lines + _GAP)) for index in range(len(images))]
+    for image, (left, top) in zip(images, corners, strict=True):
         sheet[top : top + lines, left : left + columns] = _stretched(image)
-        one = disk.isel(band=index)
-        step = float(one["quicklook_step"]) if "quicklook_step" in one else 1.0
-        ellipses.append(_placed(*_ellipse(one), step, image.shape, (left, top)))
-        if {"limb_column", "limb_line"} <= set(one.variables):
-            limbs.append(_placed(one["limb_column"].values, one["limb_line"].values, step, image.shape, (left, top)))
-        axes.text(
-            left + 0.03 * columns,
-            top + 0.03 * lines,
-            str(one["band"].item())[:12],
-            va="top",
-            color="#ffffff",
-            fontsize=7,
-            parse_math=False,
-        )
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="antialiased")
-    axes.plot(*np.hstack(ellipses), "-", color="#ff9b2f", linewidth=0.7)
-    if limbs:
-        axes.plot(*np.hstack(limbs), ".", color="#3fd7ff", markersize=1.8, markeredgewidth=0)
-    axes.set_xlim(-0.5, sheet.shape[1] - 0.5)
-    axes.set_ylim(sheet.shape[0] - 0.5, -0.5)
-    canvas.draw()
-    return _as_data_address(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    size = math.ceil(sheet.shape[1] * scale), math.ceil(sheet.shape[0] * scale)
+    grey = Image.fromarray(np.uint8(np.rint(255 * sheet)))
+    picture = grey.resize((size[0] * _FINER, size[1] * _FINER), Image.Resampling.BILINEAR).convert("RGB")
+    for index, corner in enumerate(corners):
+        _overlay(ImageDraw.Draw(picture), disk.isel(band=index), (lines, columns), corner, scale * _FINER)
+    return _as_data_address(picture.reduce(_FINER))
 
 
-def _blank(size: tuple[int, int]) -> tuple[Any, Any]:
-    """A canvas of so many pixels and its only axes: one set for all bands, as making axes costs more than drawing in them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100)
-    axes = figure.add_axes((0, 0, 1, 1), frameon=False)
-    axes.set_axis_off()
-    return FigureCanvasAgg(figure), axes
+def _overlay(
+    draw: ImageDraw.ImageDraw, disk: xr.Dataset, shape: tuple[int, int], corner: tuple[int, int], scale: float
+) -> None:
+    """Ellipse, limb points and name of one band; `scale` in sheet pixels per sample."""
+    step = float(disk["quicklook_step"]) if "quicklook_step" in disk else 1.0
+    curve = (_placed(*_ellipse(disk), step, shape, corner) + 0.5) * scale
+    seen = np.isfinite(curve).all(axis=0)
+    for stretch in np.split(curve.T, np.flatnonzero(np.diff(seen)) + 1):
+        if np.isfinite(stretch).all() and len(stretch) > 1:
+            draw.line([tuple(point) for point in stretch.tolist()], fill=_ELLIPSE, width=_FINER)
+    if {"limb_column", "limb_line"} <= set(disk.variables):
+        points = (_placed(disk["limb_column"].values, disk["limb_line"].values, step, shape, corner) + 0.5) * scale
+        points = points[:, np.isfinite(points).all(axis=0)]
+        for x, y in points.T[:: -(-points.shape[1] // _POINTS) or 1].tolist():
+            draw.ellipse((x - _FINER, y - _FINER, x + _FINER, y + _FINER), fill=_LIMB)
+    place = (corner[0] + 0.03 * shape[1]) * scale, (corner[1] + 0.03 * shape[0]) * scale
+    draw.text(place, str(disk["band"].item())[:12], fill=_NAME, font=ImageFont.load_default(11 * _FINER))
 
 
 def _placed(
@@ -93,13 +85,9 @@ def _ellipse(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return column, line
 
 
-def _as_data_address(pixels: np.ndarray) -> str:
-    from PIL import Image
-
+def _as_data_address(picture: Image.Image) -> str:
     # a palette makes the file a third as large; greys and two line colours do not need more
-    reduced = Image.fromarray(pixels).quantize(
-        colors=_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
-    )
+    reduced = picture.quantize(colors=_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     stream = io.BytesIO()
     reduced.save(stream, format="PNG", optimize=False, compress_level=6)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -14,7 +14,7 @@ from archive_numbers import numbers, summaries
 from campaigns import copy_products, make_products, write_request
 from commands import Command, etalon, quiet_environment, wait_for
 from prefect_server import artifacts, ask, flow_run, running_server, task_runs
-from processes import environment_of, loud_program, processes_below, stop
+from processes import command_line, environment_of, loud_program, processes_below, stop
 
 pytestmark = pytest.mark.service
 
@@ -109,15 +109,17 @@ def test_two_runs_at_once_with_no_server_use_a_quiet_one_of_their_own(small: Pat
     request = write_request(tmp_path, small, archive)
     # a home without profiles: a user who has never heard of Prefect
     environment = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_PROFILE": "ephemeral"}
-    both = [Command("run", request, "--engine", "prefect", env=environment) for _ in range(2)]
+    # the installed program, for Prefect stops its server as the interpreter ends
+    both = [Command("run", request, "--engine", "prefect", env=environment, program=True) for _ in range(2)]
     (embedded,) = wait_for("the server of the first", lambda: processes_below(both[0].pid, "uvicorn")[-1:], 90.0, 0.1)
     told = environment_of(embedded)
-    assert (told["DO_NOT_TRACK"], told["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
+    assert (told["DO_NOT_TRACK"], told["PREFECT_SERVER_ANALYTICS_ENABLED"].lower()) == ("1", "false")
     ends = [command.wait(240.0) for command in both]
     for ended in ends:
         assert ended.code == 0, ended.text
         # the run's own lines and no other: no telemetry that failed, no database that was locked
         assert all(line.startswith(("run ", "[")) for line in ended.err.splitlines()), ended.err
+    assert not command_line(embedded)
     said = summaries(archive)
     assert {item["engine"] for item in said} == {"prefect"}
     assert sum(item["steps_computed"] for item in said) == sum(item["steps_reused"] for item in said) == 2 * len(STEPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.queues
+import multiprocessing.synchronize
 import os
 import shutil
 import signal
@@ -92,20 +93,28 @@ def test_killed_while_the_archive_is_made_it_opens_the_next_time(tmp_path: Path)
     assert point > 8
 
 
-def compute(archive: Archive, seconds: float, said: multiprocessing.queues.SimpleQueue[str]) -> None:
+def compute(
+    archive: Archive, other_waits: multiprocessing.synchronize.Event, said: multiprocessing.queues.SimpleQueue[str]
+) -> None:
     key = sample(seed=1).key
-    with archive.lock(key, lambda: said.put("waits")):
+
+    def waits() -> None:
+        said.put("waits")
+        other_waits.set()
+
+    with archive.lock(key, waits):
         if archive.get(key, "gain") is None:
             said.put("computes")
-            time.sleep(seconds)
+            assert other_waits.wait(600)
             archive.put(sample(seed=1))
         else:
             said.put("reuses")
 
 
 def test_of_two_processes_one_computes_and_the_other_waits(archive: Archive) -> None:
-    said = multiprocessing.get_context("fork").SimpleQueue()
-    for process in [in_child(compute, archive, 1.0, said) for _ in range(2)]:
+    context = multiprocessing.get_context("fork")
+    said, other_waits = context.SimpleQueue(), context.Event()
+    for process in [in_child(compute, archive, other_waits, said) for _ in range(2)]:
         finish(process)
     assert [said.get() for _ in range(3)] == ["computes", "waits", "reuses"]
     assert not list((archive.folder / "locks").glob("?" * 64 + ".lock"))
@@ -113,7 +122,7 @@ def test_of_two_processes_one_computes_and_the_other_waits(archive: Archive) -> 
 
 def test_the_lock_of_a_killed_process_is_free(archive: Archive) -> None:
     said = multiprocessing.get_context("fork").SimpleQueue()
-    process = in_child(compute, archive, 600.0, said)
+    process = in_child(compute, archive, multiprocessing.get_context("fork").Event(), said)
     assert said.get() == "computes"
     process.kill()
     process.join()
