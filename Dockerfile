@@ -1,6 +1,8 @@
 # The command `etalon` in a container. BASE may be any image with Python 3.11 or newer.
 ARG BASE=python:3.11-slim
 FROM ${BASE}
+# the rasterio wheel needs libexpat, which slim images lack
+RUN apt-get update && apt-get install -y --no-install-recommends libexpat1 && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/etalon
 COPY requirements.lock ./
 RUN python3 -m venv .venv && .venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock

@@ -21,6 +21,16 @@ from calib.types import Content
 from calib.units import Bytes
 
 
+#: for worker processes. Dask's own MALLOC_TRIM_THRESHOLD_ (64 KiB) has each megabyte array mapped and zeroed anew: NumPy then takes twice as long
+WORKER_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": 32 * 2**20,
+    "MALLOC_TRIM_THRESHOLD_": 128 * 2**20,
+    "OMP_NUM_THREADS": 1,
+    "MKL_NUM_THREADS": 1,
+    "OPENBLAS_NUM_THREADS": 1,
+}
+
+
 class ClusterConfig(Model):
     """One place to compute."""
 
@@ -90,11 +100,9 @@ def _client(settings: ClusterConfig) -> Iterator[Any]:
             yield client
         return
     limit = int(settings.memory_per_worker) if settings.memory_per_worker else "auto"
-    # Dask's own choice for workers, MALLOC_TRIM_THRESHOLD_, has each megabyte array mapped anew: NumPy then takes twice as long
-    one_thread = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
     # no dashboard; the scheduler's small HTTP server opens in any case: on a port of its own, for 8787 may be another run's
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": one_thread}),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
         LocalCluster(
             n_workers=settings.width(),
             threads_per_worker=settings.threads_per_worker,

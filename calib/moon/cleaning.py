@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import median_filter
 
 from calib.config import Model
 from calib.errors import InputError
 from calib.moon.ellipse import Ellipse, Scan
 from calib.sensor import Band
 from calib.units import Fraction
+
+#: sigmas of its own uncertainty by which a column may differ beside its threshold
+_KNOWN = 6.0
+#: spreads of its neighbours by which an isolated pixel stands out, beside the noise: craters do so by less
+_CONTRAST = 3.0
 
 
 class CleaningParameters(Model):
@@ -73,15 +77,16 @@ def clean_window(
     raw = counts[first:stop, left:right]
     coordinate = scan.coordinate(np.arange(first, stop).astype(float)) - ellipse.scan
     sky, level, error, noise, step = _sky(raw, coordinate, parameters, half_height, source)
-    image = raw - sky
+    image = raw - sky.astype(np.float32)
     columns = np.arange(left, right, dtype=float)[np.newaxis, :]
     inside = ellipse.radius(columns, (coordinate + ellipse.scan)[:, np.newaxis]) < 1
     lone = _lone_pixels(image, band, noise, parameters.hit_threshold)
     # one pixel at the limit is a cosmic hit; a bright patch of the Moon is not alone there
     saturated = (raw >= saturation) & ~lone
-    bad_columns = _defective_columns(
-        image, inside, np.abs(coordinate) > parameters.sky_from * half_height, noise, parameters
-    )
+    is_sky = np.abs(coordinate) > parameters.sky_from * half_height
+    # hits and stuck pixels do not make a column defective; a dead column is made of nothing else
+    dead = np.count_nonzero(inside & lone, axis=0) > 0.2 * np.count_nonzero(inside, axis=0)
+    bad_columns = _defective_columns(image, inside & (~lone | dead), is_sky, noise, error, parameters)
     filled = lone | (bad_columns[np.newaxis, :] & ~saturated)
     hits = int(np.count_nonzero(lone & ~bad_columns & (image > 0)))
     image = _fill_along_line(image, filled, inside)
@@ -101,7 +106,7 @@ def _sky(
             raise InputError(
                 f"{source}: {np.count_nonzero(chosen)} lines of sky {where} the Moon, {parameters.smallest_sky} are needed; take a longer scan"
             )
-        level, noise, number = _clipped_mean(raw[chosen].astype(np.float64))
+        level, noise, number = _clipped_mean(np.ascontiguousarray(raw[chosen].T))
         levels.append(level)
         noises.append(noise)
         errors.append(noise / np.sqrt(number))
@@ -115,14 +120,16 @@ def _sky(
 
 
 def _clipped_mean(values: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Mean of each column of sky, noise of a pixel, and how many pixels count, from values over (column, line)."""
     # a median of integers is an integer: it only finds the outliers, the level is the mean of the others
-    middle = np.median(values, axis=0)
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
-    kept = np.abs(values - middle) <= 5 * max(spread, 0.5)
-    number = kept.sum(axis=0)
-    mean = np.where(kept, values, 0).sum(axis=0) / number
-    noise = np.sqrt(np.median(np.where(kept, (values - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)))
-    return mean, float(noise), number
+    middle = np.median(values, axis=1)[:, np.newaxis]
+    distance = (values - middle).astype(np.float64)
+    kept = np.abs(distance) <= 5 * max(1.4826 * float(np.median(np.abs(distance))), 0.5)
+    number = kept.sum(axis=1)
+    distance *= kept
+    offset = distance.sum(axis=1) / number
+    variance = ((distance**2).sum(axis=1) - number * offset**2) / np.maximum(number - 1, 1)
+    return middle[:, 0] + offset, float(np.sqrt(np.median(variance))), number
 
 
 def _lone_pixels(image: np.ndarray, band: Band, noise: float, threshold: float) -> np.ndarray:
@@ -135,32 +142,46 @@ def _lone_pixels(image: np.ndarray, band: Band, noise: float, threshold: float) 
         sides = (padded[2:-2, 1:-3], padded[2:-2, 3:-1]), (padded[1:-3, 2:-2], padded[3:-1, 2:-2])
         (most, more), (least, less) = ([order(*pair) for pair in sides] for order in (np.maximum, np.minimum))
         third = np.minimum(np.minimum(most, more), np.maximum(least, less))
-        line, column = np.nonzero(padded[2:-2, 2:-2] - third > threshold * floor)
+        above = padded[2:-2, 2:-2] - third
+        candidate = above > threshold * floor
+        candidate[candidate] = above[candidate] > threshold * np.sqrt(
+            floor**2 + band.noise_slope * np.maximum(sign * third[candidate], 0)
+        )
+        line, column = np.nonzero(candidate)
         around = np.sort(np.stack([padded[line + i, column + j] for i in range(5) for j in range(5)]), axis=0)
         high, low = around[16], around[8]
         sigma = np.sqrt(floor**2 + band.noise_slope * np.maximum(sign * high, 0))
-        found = padded[line + 2, column + 2] - high > threshold * sigma + 2 * (high - low)
+        found = padded[line + 2, column + 2] - high > threshold * sigma + _CONTRAST * (high - low)
         lone[line[found], column[found]] = True
     return lone
 
 
 def _defective_columns(
-    image: np.ndarray, inside: np.ndarray, is_sky: np.ndarray, noise: float, parameters: CleaningParameters
+    image: np.ndarray,
+    inside: np.ndarray,
+    is_sky: np.ndarray,
+    noise: float,
+    sky_error: np.ndarray,
+    parameters: CleaningParameters,
 ) -> np.ndarray:
-    """Columns that are restless in the sky, or brighter or darker on the disk than their neighbours."""
-    restless = image[is_sky].std(axis=0)
-    restless_column = restless > 3 * np.median(restless) + noise
-    number = inside.sum(axis=0)
-    mean = np.where(inside, image, 0).sum(axis=0) / np.maximum(number, 1)
-    around = median_filter(mean, size=7, mode="nearest")
-    tested = (number > 0.3 * number.max()) & (around > noise)
-    ratio = np.zeros_like(mean)
-    ratio[tested] = mean[tested] / around[tested] - 1
-    usual = 1.4826 * np.median(np.abs(ratio[tested])) if tested.any() else 0.0
+    """Columns that are restless in the sky, or, in the mean of the pixels `inside`, brighter or darker on the disk than those on either side."""
     # one cosmic hit makes a column restless, a defect does so on both sides of the disk; hits are found pixel by pixel
-    halves = np.array_split(np.flatnonzero(is_sky), 2)
-    both = np.all([image[half].std(axis=0) > 3 * np.median(restless) + noise for half in halves], axis=0)
-    return np.asarray((restless_column & both) | (np.abs(ratio) > max(parameters.column_threshold, 8 * usual)))
+    spreads = [image[half].std(axis=0) for half in np.array_split(np.flatnonzero(is_sky), 2)]
+    restless = np.all([spread > 3 * np.median(spread) + noise for spread in spreads], axis=0)
+    number = inside.sum(axis=0)
+    mean = np.where(inside, image, 0).sum(axis=0, dtype=np.float64) / np.maximum(number, 1)
+    # towards the limb and the terminator brightness rises or falls from column to column: a good one lies between its sides
+    padded = np.pad(mean, 3, mode="edge")
+    left, right = (np.median([padded[i : i + len(mean)] for i in places], axis=0) for places in ((0, 1, 2), (4, 5, 6)))
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    beyond = np.maximum(mean - high, low - mean)
+    tested = (number > 0.3 * number.max()) & (low > noise)
+    usual = 1.4826 * float(np.median(np.abs(beyond[tested] / low[tested]))) if tested.any() else 0.0
+    # the mean of a column is no better known than its noise and its sky
+    known = np.sqrt(noise**2 / np.maximum(number, 1) + sky_error**2)
+    return np.asarray(
+        restless | (tested & (beyond > max(parameters.column_threshold, 8 * usual) * high + _KNOWN * known))
+    )
 
 
 def _fill_along_line(image: np.ndarray, bad: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import binary_fill_holes, find_objects, label, median_filter
+from scipy.ndimage import binary_fill_holes, find_objects, label
 
 from calib.config import Model
 from calib.errors import InputError
@@ -18,6 +18,7 @@ from calib.units import Degrees, Fraction, Pixels, as_written
 
 _COARSE_PIXELS = 256
 _SHARP_BLUR = 0.6
+_LARGEST_REACH = 12.0
 #: terms of the profile across the limb
 _BRIGHT_POWERS, _FAINT_POWERS = 5, 3
 
@@ -37,7 +38,7 @@ class DiskParameters(Model):
         default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
     )
     profile_reach: Pixels = Field(
-        default=as_written("8.0 pixel"), ge=4, description="half width of the profile across the limb"
+        default=as_written("8.0 pixel"), ge=4, le=12, description="half width of the profile across the limb"
     )
     faint_limb: float = Field(
         default=20.0, ge=0, description="a limb below this many sigma of noise gets a simpler profile"
@@ -53,7 +54,7 @@ class DiskParameters(Model):
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
     limb_bias: Pixels = Field(
-        default=as_written("0.03 pixel"),
+        default=as_written("0.01 pixel"),
         ge=0,
         description="what may remain of the bias of a sharp limb in a stretch of it, k = 1",
     )
@@ -84,7 +85,7 @@ def coarse_ellipse(
 ) -> Ellipse:
     """The disk to about one percent, from the largest bright patch of `counts` (line, column). InputError where there is none."""
     step = max(1, counts.shape[0] // _COARSE_PIXELS), max(1, counts.shape[1] // _COARSE_PIXELS)
-    small = median_filter(block_mean(counts, step), size=3, mode="nearest")
+    small = _median_of_three(_median_of_three(block_mean(counts, step)).T).T
     border = max(1, len(small) // 20)
     edge = np.concatenate([small[:border], small[-border:]])
     small -= np.median(edge, axis=0)
@@ -114,6 +115,14 @@ def coarse_ellipse(
             f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude"
         )
     return found
+
+
+def _median_of_three(image: np.ndarray) -> np.ndarray:
+    """Each value with its neighbours before and after along the first dimension."""
+    padded = np.pad(image, ((1, 1), (0, 0)), mode="edge")
+    before, after = padded[:-2], padded[2:]
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    return np.asarray(np.maximum(low, np.minimum(high, image)))
 
 
 def _outline(mask: np.ndarray) -> np.ndarray:
@@ -176,7 +185,7 @@ def fit_limb(
         ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
     column, coordinate = column[kept], coordinate[kept]
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
-    fitted, blur = crossings[0], (1.0, 1.0)
+    fitted, blur = crossings[0], (0.5, 0.5)
     # twice: the pixels are chosen by their distance from the ellipse, which moves
     for _ in range(2):
         fitted, blur = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
@@ -194,32 +203,17 @@ def _refined(
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
     unit = min(ellipse.semi_column, ellipse.semi_scan)
-    reach = min(max(parameters.profile_reach, 5 * max(blur)), 12.0)
-    powers = _BRIGHT_POWERS
-    if (
-        _limb_counts(window, ellipse, grid, sun_angle_rad, reach / unit, half)
-        < parameters.faint_limb * window.sky_noise
-    ):
+    reach, powers = float(np.clip(5 * max(blur), parameters.profile_reach, _LARGEST_REACH)), _BRIGHT_POWERS
+    line, column, radius, turned = near_limb(grid, ellipse, sun_angle_rad, reach / unit, half)
+    values = window.image[line, column]
+    if np.mean(values[radius < 1]) < parameters.faint_limb * window.sky_noise:
         # noise would ask more of the profile than the profile has to tell
-        reach, powers = 8.0, _FAINT_POWERS
-    line, column, _, turned = near_limb(grid, ellipse, sun_angle_rad, reach / unit, half)
-    good = ~window.filled[line, column]
-    line, column, turned = line[good], column[good], turned[good]
+        reach, powers = parameters.profile_reach, _FAINT_POWERS
+    chosen = ~window.filled[line, column] & (np.abs(radius - 1) * unit < reach)
+    line, column, turned, values = (item[chosen] for item in (line, column, turned, values))
     sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
-    pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], window.image[line, column], sector)
+    pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], values, sector)
     return refine_limb(pixels, ellipse, blur, powers, parameters.tilted)
-
-
-def _limb_counts(
-    window: CleanWindow,
-    ellipse: Ellipse,
-    grid: tuple[np.ndarray, np.ndarray],
-    sun_angle_rad: float,
-    reach: float,
-    half_angle_rad: float,
-) -> float:
-    line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, reach, half_angle_rad)
-    return float(np.mean(window.image[line, column][radius < 1]))
 
 
 def _with_uncertainty(

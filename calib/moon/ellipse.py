@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from calib.types import BandImage
+
+_ITERATIONS = 60
+_CLOSE_ENOUGH = 1e-7
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,21 @@ class Ellipse:
         """Distance from the centre in disk radii."""
         cos, sin = np.cos(self.tilt_rad), np.sin(self.tilt_rad)
         dx, dy = column - self.column, scan - self.scan
-        return np.asarray(np.hypot((cos * dx + sin * dy) / self.semi_column, (cos * dy - sin * dx) / self.semi_scan))
+        # of a row of columns and a column of lines only the sum is as large as the image
+        square = dx**2 * ((cos / self.semi_column) ** 2 + (sin / self.semi_scan) ** 2)
+        square = square + dy**2 * ((sin / self.semi_column) ** 2 + (cos / self.semi_scan) ** 2)
+        if self.tilt_rad:
+            square += 2 * sin * cos * (1 / self.semi_column**2 - 1 / self.semi_scan**2) * dx * dy
+        return np.asarray(np.sqrt(square))
 
-    def polar(self, column: np.ndarray, scan: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Distance from the centre in disk radii, angle on the disk [rad], and distance outside the limb [pixel] (to first order; < 0 inside)."""
+    def direction(self, column: np.ndarray, scan: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distance from the centre in disk radii, cosine and sine of the angle on the disk from its first axis."""
         cos, sin = np.cos(self.tilt_rad), np.sin(self.tilt_rad)
         dx, dy = column - self.column, scan - self.scan
         x, y = (cos * dx + sin * dy) / self.semi_column, (cos * dy - sin * dx) / self.semi_scan
-        radius = np.hypot(x, y)
-        # at the very centre the gradient has no direction; any number does there
-        slope = np.hypot(x / self.semi_column, y / self.semi_scan) / np.maximum(radius, 1e-9)
-        return radius, np.arctan2(y, x) + self.tilt_rad, (radius - 1) / np.maximum(slope, 1e-9)
+        # at the very centre there is no direction; any does there
+        radius = np.maximum(np.sqrt(x * x + y * y), 1e-9)
+        return radius, x / radius, y / radius
 
     def extent(self) -> tuple[float, float]:
         """Half width along columns and half height along the scan coordinate."""
@@ -101,16 +107,33 @@ def fit_ellipse(
     Returns it with the distances [pixel] and the covariance of (column, scan, semi_column, semi_scan) for independent points of unit variance.
     """
     size = 5 if tilted else 4
-    first = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad])[:size]
+    values = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad])[:size]
+    for _ in range(_ITERATIONS):
+        ellipse = ellipse_of(values)
+        distance, slopes = _distances(column, scan, ellipse)
+        slopes = slopes[:, :size]
+        weighted = slopes * np.minimum(1.0, huber_pixel / np.maximum(np.abs(distance), 1e-12))[:, np.newaxis]
+        # sums without BLAS: they do not depend on the number of threads
+        normal = np.linalg.pinv(np.einsum("ni,nj->ij", weighted, slopes), hermitian=True)
+        limit = np.array([0.2, 0.2, 0.2, 0.2, 0.2 / ellipse.semi_column])[:size] * ellipse.semi_column
+        step = np.clip(normal @ np.einsum("ni,n->i", weighted, distance), -limit, limit)
+        values = values + step
+        values[2:4] = np.maximum(values[2:4], 0.1)
+        if np.max(np.abs(step)) < _CLOSE_ENOUGH:
+            break
+    ellipse = ellipse_of(values)
+    return ellipse, _distances(column, scan, ellipse)[0], normal[:4, :4]
 
-    def distances(values: np.ndarray) -> np.ndarray:
-        return ellipse_of(values).polar(column, scan)[2]
 
-    found = least_squares(
-        distances, first, loss="huber", f_scale=huber_pixel, x_scale=np.array([1, 1, 1, 1, 1e-2])[:size]
-    )
-    ellipse = ellipse_of(found.x)
-    return ellipse, distances(found.x), np.linalg.pinv(found.jac.T @ found.jac)[:4, :4]
+def _distances(column: np.ndarray, scan: np.ndarray, ellipse: Ellipse) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of points outside the ellipse [pixel] (to first order; < 0 inside), and how fast it falls with column, scan, both axes and tilt."""
+    radius, cos, sin = ellipse.direction(column, scan)
+    a, b = ellipse.semi_column, ellipse.semi_scan
+    slope = np.hypot(cos / a, sin / b)
+    x, y = cos / a / slope, sin / b / slope
+    c, s = np.cos(ellipse.tilt_rad), np.sin(ellipse.tilt_rad)
+    falls = [c * x - s * y, s * x + c * y, x * cos, y * sin, y * a * cos - x * b * sin]
+    return (radius - 1) / slope, np.stack(falls, axis=1)
 
 
 def algebraic_ellipse(column: np.ndarray, scan: np.ndarray) -> Ellipse | None:
@@ -141,7 +164,7 @@ def near_limb(
     columns, coordinates = grid
     radius = ellipse.radius(columns, coordinates)
     line, column = np.nonzero(np.abs(radius - 1) < reach)
-    angle = ellipse.polar(columns[0, column], coordinates[line, 0])[1]
-    turned = (angle - sun_angle_rad + np.pi) % (2 * np.pi) - np.pi
+    _, cos, sin = ellipse.direction(columns[0, column], coordinates[line, 0])
+    turned = (np.arctan2(sin, cos) + ellipse.tilt_rad - sun_angle_rad + np.pi) % (2 * np.pi) - np.pi
     lit = np.abs(turned) < half_angle_rad
     return line[lit], column[lit], radius[line[lit], column[lit]], turned[lit]

@@ -7,10 +7,15 @@ import xarray as xr
 from pydantic import Field
 
 from calib.config import Model
-from calib.moon.irradiance import IrradianceModel
-from calib.uncertainty import Component, Uncertain, from_dataset
+from calib.moon.irradiance import IrradianceModel, band_irradiance
+from calib.sensor import OfficialParameters, Sensor
+from calib.types import require, same_order
+from calib.uncertainty import Component, Uncertain, from_dataset, to_variables
 from calib.units import Degrees, Fraction, Kilometres, Nanometres, as_written, stamp
 
+_GEOMETRY_COPIES = (
+    "phase", "moon_distance", "sun_distance", "observer_latitude", "observer_longitude", "sun_latitude", "sun_longitude", "apparent_radius",
+)  # fmt: skip
 #: flags after which a band's gain is not to be used
 HARD_FLAGS = frozenset({"saturated", "eclipse", "earth_limb"})
 
@@ -25,7 +30,7 @@ class GainParameters(Model):
         default=as_written("100 km"), description="of the line of sight above the Earth"
     )
     solid_angle: Fraction = Field(
-        default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates"
+        default=0.0003, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates"
     )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
     spectral_interpolation: Fraction = Field(default=0.005, ge=0)
@@ -37,6 +42,61 @@ class GainParameters(Model):
     response_narrow_blue: Fraction = Field(default=0.005, ge=0, description="for band centres below response_limit")
     response_limit: Nanometres = Field(default=as_written("470 nm"))
     geometry: Fraction = Field(default=0.0002, ge=0)
+
+
+def lunar_gain(
+    disk: xr.Dataset,
+    signal: xr.Dataset,
+    geometry: xr.Dataset,
+    sensor: Sensor,
+    po: OfficialParameters,
+    model: IrradianceModel,
+    parameters: GainParameters,
+) -> xr.Dataset:
+    """k = measured over modelled irradiance in each band with its budget, the gain proposed (k times the gain used), flags, and whether it is valid.
+
+    All over "band" in the sensor's order. Angles in degrees, distances in km and au, gains in DN / (W m-2 sr-1 um-1).
+    """
+    names = same_order(map(str, disk["band"].values), sensor.bands)
+    disk, signal, geometry = disk.sel(band=names), signal.sel(band=names), geometry.sel(band=names)
+    geometry = require(
+        geometry,
+        {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"},
+        "geometry",
+    )
+    modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
+    used = po.gain(names)
+    radius = geometry["apparent_radius"].drop_attrs()
+    k, measured = coefficient(from_dataset(signal, "signal"), disk, modelled, used, radius)
+    line_angle, column_angle = radius / disk["semi_axis_line"], radius / disk["semi_axis_column"]
+    by_rates = (disk["sample_angle_column"] * disk["sample_angle_line"]).drop_attrs()
+    gap = line_angle * column_angle / by_rates - 1
+    centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
+    k = with_budget(k, disk, gap, centre, model, parameters)
+    raised = flags(disk, signal, geometry, gap, parameters)
+    variables = {
+        **to_variables("k", k),
+        "irradiance_measured": measured,
+        "irradiance_model": modelled,
+        "solid_angle": stamp(line_angle * column_angle, "sr", "solid angle of a sample by the limb"),
+        "solid_angle_rates": stamp(by_rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
+        "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
+        "gain_used": used,
+        "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
+        "gain_uncertainty": stamp(k.total() * used, used.attrs["units"], "its standard uncertainty"),
+        "valid": xr.DataArray([not HARD_FLAGS.intersection(item) for item in raised], dims="band"),
+        "flags": xr.DataArray([",".join(item) for item in raised], dims="band"),
+        "crossing_time": disk["crossing_time"],
+        **{name: geometry[name] for name in _GEOMETRY_COPIES},
+    }
+    dataset = xr.Dataset(
+        {name: array.drop_vars([key for key in array.coords if key != "band"]) for name, array in variables.items()}
+    )
+    for array in dataset.data_vars.values():
+        array.attrs.pop("quantum", None)
+    return dataset.assign_coords(band=names).assign_attrs(
+        model=model.title, solar_spectrum=model.solar_spectrum, po_version=po.version
+    )
 
 
 def coefficient(
@@ -118,8 +178,3 @@ def flags(
         names += [name for name, raised in tests.items() if raised[index]]
         result.append(list(dict.fromkeys(names)))
     return result
-
-
-def signal_of(dataset: xr.Dataset) -> Uncertain:
-    """The signal of a DISK_SIGNAL dataset with its components."""
-    return from_dataset(dataset, "signal")

@@ -15,25 +15,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_laplace, map_coordinates, spline_filter
-from scipy.signal import fftconvolve
+from scipy.ndimage import gaussian_filter, laplace, map_coordinates
 
 from calib.moon.cleaning import CleanWindow
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of
 
 _STEP_PIXEL = 0.25
 _POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)
-_ITERATIONS = 8
-_FIRST_NODE, _LAST_NODE, _NODE_STEP = -8.0, 100.0, 0.01
-_SMALLEST_BLUR = 0.15
-_LARGEST_STEP = 0.5
-_DIFFERENCE = 1e-3
+_ITERATIONS = 12
+_FIRST_NODE, _LAST_NODE, _NODE_STEP = -8.0, 260.0, 0.02
+_SMALLEST_BLUR, _LARGEST_BLUR = 0.08, 6.0
+_LARGEST_STEP = 2.0
+_HALVINGS = 4
 _CLOSE_ENOUGH = 3e-3
 
 
 @dataclass(frozen=True)
 class ScaleSpace:
-    """Cubic splines of a window's image blurred by a Gaussian and of its Laplacian; `origin` is the first pixel (line, column)."""
+    """A window's image blurred by a Gaussian and its Laplacian; `origin` is the first pixel (line, column)."""
 
     smooth: np.ndarray
     laplacian: np.ndarray
@@ -45,9 +44,8 @@ class ScaleSpace:
         reach = 1.1 * ellipse.extent()[1] + 10
         lines = scan.line(np.array([ellipse.scan - reach, ellipse.scan + reach])) - window.origin[0]
         first, stop = int(np.clip(lines[0], 0, None)), int(lines[1]) + 1
-        image = window.image[first:stop]
-        smooth, laplacian = gaussian_filter(image, sigma), gaussian_laplace(image, sigma)
-        return cls(spline_filter(smooth), spline_filter(laplacian), (window.origin[0] + first, window.origin[1]))
+        smooth = gaussian_filter(window.image[first:stop], sigma)
+        return cls(smooth, laplace(smooth), (window.origin[0] + first, window.origin[1]))
 
 
 def zero_crossings(
@@ -63,8 +61,7 @@ def zero_crossings(
     column, coordinate = ellipse.point(angles_rad[:, np.newaxis], radius)
     places = np.stack([scan.line(coordinate) - scale_space.origin[0], column - scale_space.origin[1]])
     smooth, laplacian = (
-        map_coordinates(item, places, order=3, mode="nearest", prefilter=False)
-        for item in (scale_space.smooth, scale_space.laplacian)
+        map_coordinates(item, places, order=1, mode="nearest") for item in (scale_space.smooth, scale_space.laplacian)
     )
     fall = smooth[:, :-1] - smooth[:, 1:]
     crossing = (laplacian[:, :-1] < 0) & (laplacian[:, 1:] >= 0) & (fall > 0)
@@ -102,8 +99,10 @@ class LimbPixels:
             column[order], coordinate[order], counts / np.repeat(np.maximum(level, 1e-30), lengths), starts, lengths
         )
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(values, self.starts)
+    def products(self, terms: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """terms' · columns of each sector: (sector, term, column)."""
+        stops = self.starts + self.lengths
+        return np.stack([terms[a:b].T @ columns[a:b] for a, b in zip(self.starts, stops, strict=True)])
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         return np.repeat(values, self.lengths, axis=0)
@@ -119,82 +118,118 @@ def refine_limb(
     """
     size = 5 if tilted else 4
     unit = min(start.semi_column, start.semi_scan)
-    values = np.array([*[start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad][:size], *blur])
+    first = [start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad][:size]
+    # the counts are nearly linear in the variances of the blur, not in its sigmas
+    values = np.array([*first, blur[0] ** 2, blur[1] ** 2])
+    residual, slopes = _linearised(pixels, values, size, unit, powers)
     for _ in range(_ITERATIONS):
-        residual, slopes = _linearised(pixels, values, size, unit, powers)
-        step = np.linalg.lstsq(slopes, residual, rcond=1e-10)[0]
-        values = values + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
-        values[size:] = np.clip(values[size:], _SMALLEST_BLUR, 6.0)
-        if np.max(np.abs(step)) < _CLOSE_ENOUGH:
+        # sums without BLAS: they do not depend on the number of threads
+        normal = np.einsum("ni,nj->ij", slopes, slopes)
+        change = _bounded_step(normal, np.einsum("ni,n->i", slopes, residual), values, size)
+        if np.max(np.abs(change)) < _CLOSE_ENOUGH:
+            values = values + change
             break
+        misfit = float(np.sum(residual**2))
+        for _ in range(_HALVINGS):
+            residual, slopes = _linearised(pixels, values + change, size, unit, powers)
+            if np.sum(residual**2) <= misfit:
+                break
+            change = change / 2
+        values = values + change
     ellipse = ellipse_of(values[:size])
-    return ellipse, (float(values[size]), float(values[size + 1]))
+    return ellipse, (float(np.sqrt(values[size])), float(np.sqrt(values[size + 1])))
+
+
+def _bounded_step(normal: np.ndarray, target: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    """The step of Gauss and Newton. A blur that would leave its bounds stays there, and the others step as if it were known."""
+    low = np.append(np.full(size, -np.inf), [_SMALLEST_BLUR**2] * 2)
+    high = np.append(np.full(size, np.inf), [_LARGEST_BLUR**2] * 2)
+    free = np.ones(len(values), dtype=bool)
+    step = np.zeros(len(values))
+    for _ in range(3):
+        step[:] = 0.0
+        step[free] = np.linalg.lstsq(normal[np.ix_(free, free)], target[free], rcond=1e-14)[0]
+        held = free & (((values <= low) & (step < 0)) | ((values >= high) & (step > 0)))
+        if not held.any():
+            break
+        free &= ~held
+    # shortened as a whole: centre and axis towards the Sun move together
+    step *= min(1.0, _LARGEST_STEP / float(np.max(np.abs(step[:size]))))
+    return np.asarray(np.clip(values + step, low, high) - values)
 
 
 def _linearised(
     pixels: LimbPixels, values: np.ndarray, size: int, unit: float, powers: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Counts minus model, and the model's slopes against ellipse and blur, both without what the p of the sectors can explain."""
+    """Counts minus model, and the model's slopes against ellipse and variances of the blur, both without what the p of the sectors can explain."""
     ellipse = ellipse_of(values[:size])
-    radius, angle, _ = ellipse.polar(pixels.column, pixels.coordinate)
-    cos, sin = np.cos(angle - ellipse.tilt_rad), np.sin(angle - ellipse.tilt_rad)
+    radius, cos, sin = ellipse.direction(pixels.column, pixels.coordinate)
     # depth inside the limb in pixels of the shorter axis, so that a slow scan stretches the profile with the disk
     depth = (1 - radius) * unit
-    sigma = np.hypot(values[size] * cos, values[size + 1] * sin)
-    width = unit * np.hypot(cos / ellipse.semi_column, sin / ellipse.semi_scan)
-    terms = _blurred_powers(depth, sigma, width, powers)
-    gram = pixels.sums(terms[:, :, np.newaxis] * terms[:, np.newaxis, :])
+    sigma = np.sqrt(values[size] * cos**2 + values[size + 1] * sin**2)
+    width = unit * np.sqrt((cos / ellipse.semi_column) ** 2 + (sin / ellipse.semi_scan) ** 2)
+    terms, by_depth, by_sigma = _blurred_powers(depth, sigma, width, powers)
+    gram = pixels.products(terms, terms)
     # a trace of the diagonal keeps a sector without light solvable
     gram += 1e-9 * (np.trace(gram, axis1=1, axis2=2) + 1e-30)[:, np.newaxis, np.newaxis] * np.eye(powers)
 
-    def solved(columns: np.ndarray) -> np.ndarray:
-        return np.asarray(np.linalg.solve(gram, pixels.sums(terms[:, :, np.newaxis] * columns[:, np.newaxis, :])))
+    def share(columns: np.ndarray) -> np.ndarray:
+        return pixels.spread(np.linalg.solve(gram, pixels.products(terms, columns)))
 
-    def unexplained(columns: np.ndarray) -> np.ndarray:
-        return np.asarray(columns - np.einsum("ni,nij->nj", terms, pixels.spread(solved(columns))))
-
-    share = pixels.spread(solved(pixels.counts[:, np.newaxis])[..., 0])
-    by_depth, by_sigma = (
-        np.einsum("ni,ni->n", _blurred_powers(depth + e, sigma + f, width, powers) - terms, share) / _DIFFERENCE
-        for e, f in ((_DIFFERENCE, 0.0), (0.0, _DIFFERENCE))
-    )
+    brightness = share(pixels.counts[:, np.newaxis])[..., 0]
+    outward, along = (np.einsum("ni,ni->n", item, brightness) for item in (by_depth, by_sigma))
     a, b, t = ellipse.semi_column, ellipse.semi_scan, ellipse.tilt_rad
-    outward = [
+    directions = [
         (cos / a * np.cos(t) - sin / b * np.sin(t)),
         (cos / a * np.sin(t) + sin / b * np.cos(t)),
         radius * cos**2 / a,
         radius * sin**2 / b,
         radius * sin * cos * (a / b - b / a),
     ][:size]
-    slopes = [unit * by_depth * item for item in outward]
-    slopes += [by_sigma * values[size] * cos**2 / sigma, by_sigma * values[size + 1] * sin**2 / sigma]
-    return unexplained(pixels.counts[:, np.newaxis])[:, 0], unexplained(np.stack(slopes, axis=1))
+    slopes = [unit * outward * item for item in directions]
+    slopes += [along * cos**2 / (2 * sigma), along * sin**2 / (2 * sigma)]
+    columns = np.stack(slopes, axis=1)
+    residual = pixels.counts - np.einsum("ni,ni->n", terms, brightness)
+    return residual, columns - np.einsum("ni,nij->nj", terms, share(columns))
 
 
-def _blurred_powers(x: np.ndarray, sigma: np.ndarray, width: np.ndarray, powers: int) -> np.ndarray:
-    """The first powers of x (zero for x < 0) blurred by a Gaussian and by the pixel, a box of `width`: (x, power)."""
-    table = _unit_table()[:, :powers]
+def _blurred_powers(
+    x: np.ndarray, sigma: np.ndarray, width: np.ndarray, powers: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first powers of x (zero for x < 0) blurred by a Gaussian and by the pixel, a box of `width`, and their slopes against x and sigma: (x, power)."""
+    table = _unit_table(powers)
     exponent = np.array(_POWERS[:powers]) + 1
 
-    def integral(depth: np.ndarray) -> np.ndarray:
-        place = np.clip((depth / sigma - _FIRST_NODE) / _NODE_STEP, 0, len(table) - 1.001)
+    def integral(depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        u = (depth / sigma)[:, np.newaxis]
+        place = np.clip((u - _FIRST_NODE) / _NODE_STEP, 0, len(table) - 1.001)
         node = place.astype(int)
-        return np.asarray(table[node] + (place - node)[:, np.newaxis] * (table[node + 1] - table[node]))
+        found = table.take(node[:, 0], axis=0)
+        slope = found[:, powers:] / _NODE_STEP
+        return found[:, :powers] + (place - node) * found[:, powers:], slope, u * slope
 
-    scale = sigma[:, np.newaxis] ** exponent / (exponent * width[:, np.newaxis])
-    return np.asarray(scale * (integral(x + width / 2) - integral(x - width / 2)))
+    value, slope, stretch = (
+        high - low for high, low in zip(integral(x + width / 2), integral(x - width / 2), strict=True)
+    )
+    base = sigma[:, np.newaxis] ** (exponent - 1) / (exponent * width[:, np.newaxis])
+    return base * sigma[:, np.newaxis] * value, base * slope, base * (exponent * value - stretch)
 
 
-@lru_cache(maxsize=1)
-def _unit_table() -> np.ndarray:
-    """Powers + 1 blurred by a Gaussian of unit sigma, (node, power): powers integrated from zero, times power + 1. Nodes from -8 to 100."""
+@lru_cache(maxsize=len(_POWERS))
+def _unit_table(powers: int) -> np.ndarray:
+    """Powers + 1 blurred by a Gaussian of unit sigma, at nodes from -8 to 260, and their increases to the next node: (node, 2 · powers)."""
     fine, width = 4, 8.0
     step = _NODE_STEP / fine
     offset = np.arange(round(-width / step), round(width / step) + 1) * step
     weight = np.exp(-(offset**2) / 2)
     places = np.arange(round((_FIRST_NODE - width) / step), round((_LAST_NODE + width) / step) + 1) * step
+    size = 2 ** int(np.ceil(np.log2(len(places) + len(offset))))
+    spectrum = np.fft.rfft(weight / weight.sum(), size)
     rows = [
-        fftconvolve(np.clip(places, 0, None) ** (power + 1), weight / weight.sum(), mode="valid")[::fine]
-        for power in _POWERS
+        np.fft.irfft(np.fft.rfft(np.clip(places, 0, None) ** (power + 1), size) * spectrum, size)[
+            len(offset) - 1 : len(places) : fine
+        ]
+        for power in _POWERS[:powers]
     ]
-    return np.stack(rows, axis=1)
+    values = np.stack(rows, axis=1)
+    return np.concatenate([values, np.diff(values, axis=0, append=2 * values[-1:] - values[-2:-1])], axis=1)

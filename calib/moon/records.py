@@ -6,15 +6,18 @@ import numpy as np
 import xarray as xr
 
 from calib.moon.ellipse import Ellipse, near_limb
-from calib.types import Acquisition
+from calib.moon.tables import record
+from calib.types import Acquisition, as_record
 
 _QUICKLOOK_PIXELS = 200
 _PROFILE_CELLS = 80
 
 
-def quicklook(counts: np.ndarray, step: int) -> xr.DataArray:
-    """The image in means of `step` x `step` pixels, float32, over (y, x), DN."""
-    return xr.DataArray(block_mean(counts, (step, step)).astype(np.float32), dims=("y", "x"), attrs={"units": "DN"})
+def pictures(counts: np.ndarray, step: int) -> dict[str, xr.DataArray]:
+    """`quicklook`, the image in means of `step` x `step` pixels over (y, x), and `quicklook_step`."""
+    small = xr.DataArray(block_mean(counts, (step, step)).astype(np.float32), dims=("y", "x"), attrs={"units": "DN"})
+    side = xr.DataArray(float(step), attrs={"units": "pixel"})
+    return {"quicklook": as_record(small), "quicklook_step": as_record(side)}
 
 
 def quicklook_step(acquisition: Acquisition) -> int:
@@ -36,12 +39,13 @@ def limb_profile(
     ellipse: Ellipse,
     sun_angle_rad: float,
     half_angle_rad: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean counts across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; `grid` as of `CleanWindow.grid`."""
+) -> xr.DataArray:
+    """Mean counts [DN] across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; `grid` as of `CleanWindow.grid`."""
     line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, 0.2, half_angle_rad)
     edges = np.linspace(0.8, 1.2, _PROFILE_CELLS + 1)
     cell = np.clip(np.searchsorted(edges, radius) - 1, 0, _PROFILE_CELLS - 1)
     number = np.bincount(cell, minlength=_PROFILE_CELLS)
     total = np.bincount(cell, image[line, column].astype(np.float64), _PROFILE_CELLS)
     with np.errstate(invalid="ignore"):
-        return (edges[1:] + edges[:-1]) / 2, total / number
+        profile = record(total / number, "profile", "DN")
+    return profile.assign_coords(profile_radius=("profile", (edges[1:] + edges[:-1]) / 2, {"units": "1"}))

@@ -9,17 +9,16 @@ import numpy as np
 import xarray as xr
 
 from calib.errors import InputError
-from calib.moon import gain as budget
 from calib.moon.cleaning import clean_window
 from calib.moon.disk import DiskParameters, Limb, coarse_ellipse, fit_limb
 from calib.moon.ellipse import Ellipse, Scan, scan_of
-from calib.moon.irradiance import IrradianceModel, band_irradiance
+from calib.moon.gain import GainParameters, lunar_gain
 from calib.moon.photometry import SignalParameters, disk_signal
-from calib.moon.records import limb_profile, quicklook, quicklook_step
+from calib.moon.records import limb_profile, pictures, quicklook_step
 from calib.moon.tables import over_bands, record
-from calib.sensor import OfficialParameters, Sensor
+from calib.sensor import Sensor
 from calib.steps import Step
-from calib.types import Acquisition, BandImage, as_record, require, same_order
+from calib.types import Acquisition, BandImage, require, same_order
 from calib.uncertainty import Component, Uncertain, to_variables
 from calib.units import stamp
 
@@ -51,9 +50,6 @@ _SIGNAL_UNITS = {
     "mean_signal": "DN",
     "plateau_growth": "1",
 }
-_GEOMETRY_COPIES = (
-    "phase", "moon_distance", "sun_distance", "observer_latitude", "observer_longitude", "sun_latitude", "sun_longitude", "apparent_radius",
-)  # fmt: skip
 
 
 def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parameters: DiskParameters) -> xr.Dataset:
@@ -75,7 +71,7 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
 def _disk_of_band(
     acquisition: Acquisition, sensor: Sensor, name: str, sun_angle_rad: float, parameters: DiskParameters
 ) -> dict[str, Any]:
-    image, band, step = acquisition.band(name), sensor.bands[name], quicklook_step(acquisition)
+    image, band = acquisition.band(name), sensor.bands[name]
     source = f"{image.raster.path}: band {name}"
     counts = _counts(image)
     scan = scan_of(image, len(counts) / 2, len(counts) / 2)
@@ -84,62 +80,48 @@ def _disk_of_band(
     window = clean_window(counts, coarse, scan, band, sensor.saturation, parameters.cleaning, source)
     binning = acquisition.binning * band.binning
     scan_angle = _mean_rate(image, scan) * image.line_period_s
-    limb = fit_limb(
-        window, coarse, scan, sun_angle_rad, sensor.pixel_angle_across * binning / scan_angle, parameters, source
-    )
-    ellipse = limb.ellipse
-    flags = flags or _completeness(ellipse, scan, counts.shape, parameters.margin, source)
-    centre_line = float(scan.line(np.array(ellipse.scan)))
-    # the scan was relative to the mean rate of the whole image; sizes are told in that of the disk
-    mean = scan.weight[0] / scan_of(image, centre_line, ellipse.semi_scan).weight[0]
-    semi_line = ellipse.semi_scan / mean
+    ratio = sensor.pixel_angle_across * binning / scan_angle
+    limb = fit_limb(window, coarse, scan, sun_angle_rad, ratio, parameters, source)
+    flags = flags or _completeness(limb.ellipse, scan, counts.shape, parameters.margin, source)
     flags += ["limb_residual"] if limb.residual > parameters.residual_limit else []
-    time = image.line_time(centre_line)
+    # the scan was relative to the mean rate of the whole image; sizes are told in that of the disk
+    centre_line = float(scan.line(np.array(limb.ellipse.scan)))
+    mean = scan.weight[0] / scan_of(image, centre_line, limb.ellipse.semi_scan).weight[0]
+    half_angle_rad = float(np.radians(parameters.lit_half_angle))
     return {
-        "centre_column": ellipse.column,
+        **_size(limb, mean),
         "centre_line": centre_line,
-        "semi_axis_column": ellipse.semi_column,
-        "semi_axis_line": semi_line,
-        "tilt": np.degrees(ellipse.tilt_rad),
+        "sample_angle_column": sensor.pixel_angle_across * binning,
+        "sample_angle_line": scan_angle * mean,
+        "nominal_angle_line": sensor.pixel_angle_along * binning,
+        "crossing_time": _whole_milliseconds(image.line_time(centre_line)),
+        "flags": ",".join(flags),
+        "limb_column": record(limb.column, "limb_point", "pixel"),
+        "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
+        **pictures(counts, quicklook_step(acquisition)),
+        "limb_profile": limb_profile(window.image, window.grid(scan), limb.ellipse, sun_angle_rad, half_angle_rad),
+    }
+
+
+def _size(limb: Limb, mean_weight: float) -> dict[str, float]:
+    """Numbers of the fitted disk; lengths along the scan in lines of the disk's mean rate."""
+    return {
+        "centre_column": limb.ellipse.column,
+        "semi_axis_column": limb.ellipse.semi_column,
+        "semi_axis_line": limb.ellipse.semi_scan / mean_weight,
+        "tilt": float(np.degrees(limb.ellipse.tilt_rad)),
         "limb_points": float(len(limb.column)),
         "limb_residual": limb.residual,
         "limb_blur_column": limb.blur[0],
         "limb_blur_line": limb.blur[1],
         "centre_uncertainty": limb.centre_uncertainty,
         "axis_uncertainty": limb.axis_uncertainty,
-        "sample_angle_column": sensor.pixel_angle_across * binning,
-        "sample_angle_line": scan_angle * mean,
-        "nominal_angle_line": sensor.pixel_angle_along * binning,
-        "crossing_time": (time.astype("datetime64[us]") + np.timedelta64(500, "us"))
-        .astype("datetime64[ms]")
-        .astype("datetime64[ns]"),
-        "flags": ",".join(flags),
-        **_disk_records(
-            quicklook(counts, step), step, limb, scan, window.image, window.grid(scan), sun_angle_rad, parameters
-        ),
     }
 
 
-def _disk_records(
-    small: xr.DataArray,
-    step: int,
-    limb: Limb,
-    scan: Scan,
-    image: np.ndarray,
-    grid: tuple[np.ndarray, np.ndarray],
-    sun_angle_rad: float,
-    parameters: DiskParameters,
-) -> dict[str, xr.DataArray]:
-    radius, profile = limb_profile(image, grid, limb.ellipse, sun_angle_rad, np.radians(parameters.lit_half_angle))
-    return {
-        "limb_column": record(limb.column, "limb_point", "pixel"),
-        "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
-        "quicklook": as_record(small),
-        "quicklook_step": as_record(xr.DataArray(float(step), attrs={"units": "pixel"})),
-        "limb_profile": record(profile, "profile", "DN").assign_coords(
-            profile_radius=("profile", radius, {"units": "1"})
-        ),
-    }
+def _whole_milliseconds(time: np.datetime64) -> np.datetime64:
+    milliseconds = (time + np.timedelta64(500, "us")).astype("datetime64[ms]")
+    return np.datetime64(milliseconds, "ns")
 
 
 def _completeness(ellipse: Ellipse, scan: Scan, shape: tuple[int, ...], margin: float, source: str) -> list[str]:
@@ -233,61 +215,6 @@ def _signal_of_band(
     }
 
 
-def lunar_gain(
-    disk: xr.Dataset,
-    signal: xr.Dataset,
-    geometry: xr.Dataset,
-    sensor: Sensor,
-    po: OfficialParameters,
-    model: IrradianceModel,
-    parameters: budget.GainParameters,
-) -> xr.Dataset:
-    """k = measured over modelled irradiance in each band with its budget, the gain proposed (k times the gain used), flags, and whether it is valid.
-
-    All over "band" in the sensor's order. Angles in degrees, distances in km and au, gains in DN / (W m-2 sr-1 um-1).
-    """
-    names = same_order(map(str, disk["band"].values), sensor.bands)
-    disk, signal, geometry = disk.sel(band=names), signal.sel(band=names), geometry.sel(band=names)
-    geometry = require(
-        geometry,
-        {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"},
-        "geometry",
-    )
-    modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
-    used = po.gain(names)
-    radius = geometry["apparent_radius"].drop_attrs()
-    k, measured = budget.coefficient(budget.signal_of(signal), disk, modelled, used, radius)
-    line_angle, column_angle = radius / disk["semi_axis_line"], radius / disk["semi_axis_column"]
-    by_rates = (disk["sample_angle_column"] * disk["sample_angle_line"]).drop_attrs()
-    gap = line_angle * column_angle / by_rates - 1
-    centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
-    k = budget.with_budget(k, disk, gap, centre, model, parameters)
-    flags = budget.flags(disk, signal, geometry, gap, parameters)
-    variables = {
-        **to_variables("k", k),
-        "irradiance_measured": measured,
-        "irradiance_model": modelled,
-        "solid_angle": stamp(line_angle * column_angle, "sr", "solid angle of a sample by the limb"),
-        "solid_angle_rates": stamp(by_rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
-        "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
-        "gain_used": used,
-        "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
-        "gain_uncertainty": stamp(k.total() * used, used.attrs["units"], "its standard uncertainty"),
-        "valid": xr.DataArray([not budget.HARD_FLAGS.intersection(item) for item in flags], dims="band"),
-        "flags": xr.DataArray([",".join(item) for item in flags], dims="band"),
-        "crossing_time": disk["crossing_time"],
-        **{name: geometry[name] for name in _GEOMETRY_COPIES},
-    }
-    dataset = xr.Dataset(
-        {name: array.drop_vars([key for key in array.coords if key != "band"]) for name, array in variables.items()}
-    )
-    for array in dataset.data_vars.values():
-        array.attrs.pop("quantum", None)
-    return dataset.assign_coords(band=names).assign_attrs(
-        model=model.title, solar_spectrum=model.solar_spectrum, po_version=po.version
-    )
-
-
 def _bands(acquisition: Acquisition, sensor: Sensor) -> list[str]:
     unknown = sorted(set(acquisition.bands) - set(sensor.bands))
     if unknown:
@@ -312,6 +239,4 @@ def _step(name: str, needs: tuple[str, ...], parameters: type, function: Callabl
 
 LUNAR_DISK = _step("lunar_disk", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
 DISK_SIGNAL = _step("disk_signal", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
-LUNAR_GAIN = _step(
-    "lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), budget.GainParameters, lunar_gain
-)
+LUNAR_GAIN = _step("lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain)

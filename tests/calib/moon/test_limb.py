@@ -37,7 +37,13 @@ def solid_angle_error(case: Case, sphere: Sphere) -> tuple[float, float]:
 def test_solid_angle_within_the_asked_accuracy(
     moon: Callable[..., Case], phase: float, sun_angle: float, oversampling: float, rates: bool
 ) -> None:
-    sphere = Sphere(phase_deg=phase, sun_angle_deg=sun_angle, oversampling=oversampling, variation=0.02 * rates)
+    sphere = Sphere(
+        semi_column=150.3,
+        phase_deg=phase,
+        sun_angle_deg=sun_angle,
+        oversampling=oversampling,
+        variation=0.02 * rates,
+    )
     error, stated = solid_angle_error(moon(sphere, rates=rates), sphere)
     # asked: 0.3 % of the gain, to which the solid angle contributes one to one
     assert abs(error) < 0.003
@@ -101,7 +107,7 @@ def test_defects_do_not_move_the_limb(moon: Callable[..., Case]) -> None:
         counts = counts.copy()
         rng = np.random.default_rng(3)
         counts[rng.integers(0, counts.shape[0], 60), rng.integers(0, counts.shape[1], 60)] += 3000
-        counts[:, 300] = 0
+        counts[:, 220] = 0
         return counts
 
     clean, _ = solid_angle_error(moon(sphere), sphere)

@@ -23,7 +23,7 @@ PIXEL_RAD = 7.36e-6
 class Sphere:
     """One band's scene. Lengths in pixels; `brightness` in DN; `variation` relative amplitude of the scan rate over `period` lines."""
 
-    semi_column: float = 150.3
+    semi_column: float = 110.3
     oversampling: float = 1.0
     phase_deg: float = 40.0
     sun_angle_deg: float = 0.0
