@@ -20,7 +20,6 @@ from calib.steps import Step
 from calib.types import Content
 from calib.units import Bytes
 
-
 #: for worker processes. Dask's own MALLOC_TRIM_THRESHOLD_ (64 KiB) has each megabyte array mapped and zeroed anew: NumPy then takes twice as long
 WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": 32 * 2**20,

@@ -54,7 +54,7 @@ class DiskParameters(Model):
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
     limb_bias: Pixels = Field(
-        default=as_written("0.01 pixel"),
+        default=as_written("0.03 pixel"),
         ge=0,
         description="what may remain of the bias of a sharp limb in a stretch of it, k = 1",
     )

@@ -1,4 +1,4 @@
-"""A small simulated campaign for the tests of the flows: three Moons, three bands, a disk of 123 pixels."""
+"""A small simulated campaign for the tests of the flows: three Moons, three bands, a disk of 205 pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_products(folder: Path, count: int = 3, bands: tuple[str, ...] = BANDS, 
     sensor = load_sensor("venus")
     start = "2019-01-10T00:00:00Z"
     chosen = config.parse(
-        MoonScene, {"reference_utc": start, "binning": 10, "oversampling": 2.0, "seed": 5, **scene}, "scene"
+        MoonScene, {"reference_utc": start, "binning": 6, "oversampling": 2.0, "seed": 5, **scene}, "scene"
     )
     looks = plan_looks(sensor, start, (-40.0,), count)
     return simulate_campaign(
