@@ -8,6 +8,7 @@ from pydantic import Field
 
 from calib.config import Model
 from calib.moon.irradiance import IrradianceModel, band_irradiance
+from calib.moon.solid_angle import solid_angle
 from calib.sensor import OfficialParameters, Sensor
 from calib.types import require, same_order
 from calib.uncertainty import Component, Uncertain, from_dataset, to_variables
@@ -67,19 +68,19 @@ def lunar_gain(
     modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
     used = po.gain(names)
     radius = geometry["apparent_radius"].drop_attrs()
-    k, measured = coefficient(from_dataset(signal, "signal"), disk, modelled, used, radius)
-    line_angle, column_angle = radius / disk["semi_axis_line"], radius / disk["semi_axis_column"]
-    by_rates = (disk["sample_angle_column"] * disk["sample_angle_line"]).drop_attrs()
-    gap = line_angle * column_angle / by_rates - 1
+    sample = solid_angle(disk, radius)
+    k, measured = coefficient(from_dataset(signal, "signal"), sample.used, modelled, used)
+    line_angle = radius / disk["semi_axis_line"]
     centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
-    k = with_budget(k, disk, gap, centre, model, parameters)
-    raised = flags(disk, signal, geometry, gap, parameters)
+    k = with_budget(k, sample.uncertainty, centre, model, parameters)
+    raised = flags(disk, signal, geometry, sample.gap, parameters)
     variables = {
         **to_variables("k", k),
         "irradiance_measured": measured,
         "irradiance_model": modelled,
-        "solid_angle": stamp(line_angle * column_angle, "sr", "solid angle of a sample by the limb"),
-        "solid_angle_rates": stamp(by_rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
+        "solid_angle": stamp(sample.used, "sr", "solid angle of a sample"),
+        "solid_angle_limb": stamp(sample.limb, "sr", "solid angle of a sample by the band's own limb"),
+        "solid_angle_rates": stamp(sample.rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
         "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
         "gain_used": used,
         "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
@@ -101,16 +102,15 @@ def lunar_gain(
 
 def coefficient(
     signal: Uncertain,
-    disk: xr.Dataset,
+    solid_angle_sr: xr.DataArray,
     irradiance_model: xr.DataArray,
     gain_used: xr.DataArray,
-    apparent_radius_rad: xr.DataArray,
 ) -> tuple[Uncertain, xr.DataArray]:
     """k = E / E_model with the components of the signal, and E itself [W m-2 um-1].
 
-    E = signal / A · (R / a_column) (R / a_line): the solid angle of a sample follows from the limb, so that no pixel angle is needed.
+    E = signal · Ω / A, Ω the solid angle of a sample at the disk's mean scan rate.
     """
-    per_count = apparent_radius_rad**2 / (disk["semi_axis_column"] * disk["semi_axis_line"]) / gain_used
+    per_count = solid_angle_sr / gain_used
     measured = stamp(signal.value * per_count, "W m-2 um-1", "irradiance of the Moon by the image")
     factor = (per_count / irradiance_model).drop_attrs()
     components = tuple(Component(item.name, item.values * factor, item.correlation) for item in signal.components)
@@ -119,21 +119,17 @@ def coefficient(
 
 def with_budget(
     k: Uncertain,
-    disk: xr.Dataset,
-    gap: xr.DataArray,
+    solid_angle_fit: xr.DataArray,
     centre_nm: xr.DataArray,
     model: IrradianceModel,
     parameters: GainParameters,
 ) -> Uncertain:
     """k with the components that do not come from the signal: solid angle, model, spectra, geometry."""
-    axes = (disk["axis_uncertainty"] / disk["semi_axis_column"]) ** 2 + (
-        disk["axis_uncertainty"] / disk["semi_axis_line"]
-    ) ** 2
-    solid_angle = (parameters.solid_angle**2 + axes + (gap.fillna(0.0) / 2) ** 2) ** 0.5
+    of_solid_angle = (parameters.solid_angle**2 + solid_angle_fit**2) ** 0.5
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
-        ("solid_angle", solid_angle, "along band"),
+        ("solid_angle", of_solid_angle, "along band"),
         ("model_scale", model.scale_uncertainty * one, "common"),
         ("model_phase", model.phase_uncertainty * one, "along band acquisition"),
         (

@@ -99,9 +99,11 @@ def test_contract_order_and_round_trip(moon: Callable[..., Case]) -> None:
     k = from_dataset(gain, "k")
     assert {item.name for item in k.components} == expected
     np.testing.assert_allclose(gain["gain_uncertainty"], k.total() * 2.0)
-    # by hand: E = signal / A (R / a) (R / b)
-    measured = signal["signal"] / 2.0 * RADIUS_RAD**2 / (disk["semi_axis_column"] * disk["semi_axis_line"])
-    np.testing.assert_allclose(gain["irradiance_measured"], measured)
+    # by hand: E = signal / A (R / a) (R / b), where the bands share one scale within what their limbs can tell
+    limb = RADIUS_RAD**2 / (disk["semi_axis_column"] * disk["semi_axis_line"])
+    np.testing.assert_allclose(gain["solid_angle_limb"], limb)
+    np.testing.assert_allclose(gain["solid_angle"], limb, rtol=3e-3)
+    np.testing.assert_allclose(gain["irradiance_measured"], signal["signal"] / 2.0 * gain["solid_angle"])
     np.testing.assert_allclose(gain["irradiance_model"], band_irradiance(model, geometry(BANDS), case.sensor.response))
     np.testing.assert_allclose(gain["k"], gain["irradiance_measured"] / gain["irradiance_model"])
     assert gain["valid"].all() and gain.attrs["po_version"] == "7"
