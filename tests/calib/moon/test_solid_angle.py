@@ -37,7 +37,7 @@ def test_all_bands_get_one_scale_and_their_own_rate() -> None:
     np.testing.assert_allclose(found.gap, np.array(gaps) - 1, atol=1e-12)
     # nearly equal weights: the mean of the six, but for the small difference of the axes
     np.testing.assert_allclose(found.used / found.rates, 1.002, atol=1e-5)
-    np.testing.assert_allclose(np.ptp(found.used / found.rates), 0.0, atol=1e-12)
+    np.testing.assert_allclose(np.ptp((found.used / found.rates).values), 0.0, atol=1e-12)
 
 
 def test_a_failed_limb_is_outvoted() -> None:
