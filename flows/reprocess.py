@@ -17,7 +17,7 @@ from calib.types import Result
 from flows.campaign import Finished, Listener, run_campaign
 from flows.orbit import MOON_GEOMETRY, Arc, read_orbits
 from flows.prepare import METHODS, Prepared, prepare
-from flows.request import Request
+from flows.request import Request, matching
 from flows.runner import Case, DryRun
 from orbit_aux.frames import local_orbital_axes
 from orbit_aux.time import Times
@@ -131,8 +131,7 @@ def _requests(archive: Archive) -> dict[str, tuple[Request, dict[str, str]]]:
 def _with_orbits(request: Request, orbit_files: Sequence[Path]) -> Request:
     """The request with the new orbits behind the old ones, so that they win where they cover; old files that are gone are left out."""
     new = [str(path.resolve()) for path in orbit_files]
-    found = [path for pattern in request.orbits for path in sorted(Path(pattern).parent.glob(Path(pattern).name))]
-    old = [str(path) for path in found if str(path.resolve()) not in new]
+    old = [str(path) for pattern in request.orbits for path in matching(pattern) if str(path.resolve()) not in new]
     return request.model_copy(update={"orbits": [*old, *new]})
 
 

@@ -121,9 +121,14 @@ def expand(patterns: Sequence[str], what: str) -> list[Path]:
     """Paths that the patterns match, in order and once each; RequestError for a pattern that matches nothing."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        matches = [Path(match) for match in sorted(glob.glob(pattern)) if not match.endswith(".truth")]  # noqa: PTH207 - patterns are absolute
+        matches = matching(pattern)
         if not matches:
             near = [item.name for item in Path(pattern).parent.glob("*")] if Path(pattern).parent.is_dir() else []
             raise RequestError(f"{what} '{pattern}': nothing there{suggestion(Path(pattern).name, near)}")
         found.update(dict.fromkeys(matches))
     return list(found)
+
+
+def matching(pattern: str) -> list[Path]:
+    """What an absolute path or pattern matches, sorted, without the truth beside simulated products."""
+    return [Path(match) for match in sorted(glob.glob(pattern)) if not match.endswith(".truth")]  # noqa: PTH207
