@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from calib.archive import Archive
+from calib.archive import Archive, RunFolder
 from calib.types import Result
 from flows.cluster import open_cluster
 from flows.prepare import Prepared
@@ -51,22 +51,35 @@ def run_campaign(
     prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Result] | None = None
 ) -> Finished:
     """Run every case, then write the run folder. `engine` is "local" or "prefect"; `before` holds earlier coefficients by subject, for the comparison."""
-    request = prepared.request
-    archive = open_archive(request)
-    started = datetime.now(UTC)
-    run = archive.new_run(request.name)
+    archive = open_archive(prepared.request)
+    run = archive.new_run(prepared.request.name)
+    try:
+        outcomes, summary = _run_in(run, archive, prepared, engine, listen, before or {})
+    except OSError as error:
+        raise archive.refusal(error) from error
+    return Finished(run.name, archive.publish_run(run), outcomes, summary)
+
+
+def _run_in(
+    run: RunFolder,
+    archive: Archive,
+    prepared: Prepared,
+    engine: str,
+    listen: Listener | None,
+    before: Mapping[str, Result],
+) -> tuple[tuple[Outcome, ...], Mapping[str, Any]]:
+    started, cluster_name = datetime.now(UTC), prepared.request.cluster
     journal = Journal(run.path / "journal.jsonl", listen)
-    journal.write("run", run=run.name, acquisitions=len(prepared.subjects), engine=engine, cluster=request.cluster)
+    journal.write("run", run=run.name, acquisitions=len(prepared.subjects), engine=engine, cluster=cluster_name)
     for outcome in prepared.refused:
         report_case(outcome, journal)
-    with open_cluster(request.cluster) as cluster:
+    with open_cluster(cluster_name) as cluster:
         executor = Executor(archive, cluster, prepared.parameters, journal, run.name)
-        outcomes = _engine(engine, run.name, archive)(prepared, executor)
-    facts = RunFacts(run.name, started, engine, tuple(outcomes))
-    summary = write_run(run.path, prepared, facts, archive, before or {})
+        outcomes = tuple(_engine(engine, run.name, archive)(prepared, executor))
+    summary = write_run(run.path, prepared, RunFacts(run.name, started, engine, outcomes), archive, before)
     journal.write("end", failed=summary["failed"])
     journal.close()
-    return Finished(run.name, archive.publish_run(run), tuple(outcomes), summary)
+    return outcomes, summary
 
 
 def _engine(engine: str, run_id: str, archive: Archive) -> Callable[[Prepared, Executor], list[Outcome]]:

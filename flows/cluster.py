@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,8 @@ def open_cluster(name: str) -> Iterator[Cluster]:
 def _client(settings: ClusterConfig) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
+    # its start and stop are no news to a user
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if settings.kind == "address":
         try:
             client = Client(settings.address, timeout=10, set_as_default=False)

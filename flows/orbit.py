@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from calib.errors import InputError
+from calib.errors import InputError, RequestError
 from calib.steps import NoParameters, Step
 from calib.types import Acquisition, Geometry, as_record, quantised
 from calib.units import stamp
@@ -53,8 +53,11 @@ class Arc:
 
 
 def read_orbits(paths: Sequence[Path]) -> list[tuple[Path, Orbit]]:
-    """The orbits of several OEM files, in their order."""
-    return [(path, read_oem(path)) for path in paths]
+    """The orbits of several OEM files, in their order; RequestError for a file that is none."""
+    try:
+        return [(path, read_oem(path)) for path in paths]
+    except OrbitError as error:
+        raise RequestError(f"orbits: {error}") from error
 
 
 def arc_for(acquisition: Acquisition, platform: str, orbits: Sequence[tuple[Path, Orbit]]) -> Arc:

@@ -263,6 +263,10 @@ class Archive:
         except OSError as error:
             raise disk.refusal(error, self.folder) from error
 
+    def refusal(self, error: OSError) -> ArchiveError:
+        """What a fault of the disk under this archive means, with the remedy."""
+        return disk.refusal(error, self.folder)
+
     def runs(self) -> list[Path]:
         """The folders of the runs that ended, oldest first."""
         return runs.finished(self.folder / "runs")

@@ -192,7 +192,8 @@ def test_a_band_that_is_missing_names_those_that_are_there() -> None:
 
 
 def test_an_acquisition_is_known_by_the_contents_of_its_files() -> None:
-    assert acquisition().digest == digest({"B2.tif": "d2", "B10.tif": "d1"})
+    assert acquisition().digest == digest({"files": {"B2.tif": "d2", "B10.tif": "d1"}, "reader": ""})
+    assert acquisition(reader="plain 2").digest != acquisition(reader="plain 1").digest
     assert acquisition(path=Path("/elsewhere"), name="B").digest == acquisition().digest
     assert acquisition(files={"B10.tif": "d1", "B2.tif": "d3"}).digest != acquisition().digest
     assert isinstance(acquisition(), Content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,13 @@ def test_bands_stay_in_the_sensor_s_order(finished: Finished) -> None:
             assert tuple(result.dataset["band"].values) == BANDS
 
 
+def copied_archive(finished: Finished, folder: Path) -> Path:
+    """The archive of the finished run, for a test to add to."""
+    return Path(shutil.copytree(finished.folder.parent.parent, folder / "archive"))
+
+
 def test_second_run_is_reused_and_equal(finished: Finished, products: Path, tmp_path: Path) -> None:
-    request = write_request(tmp_path, products, finished.folder.parent.parent)
-    again = run(request)
+    again = run(write_request(tmp_path, products, copied_archive(finished, tmp_path)))
     assert (again.summary["steps_computed"], again.summary["steps_reused"]) == (0, 15)
     assert coefficients(again) == coefficients(finished)
     assert again.folder != finished.folder
@@ -59,11 +64,11 @@ def test_completed_request_can_be_run_as_it_is(finished: Finished) -> None:
 
 
 def test_a_parameter_redoes_its_step_and_what_follows(products: Path, finished: Finished, tmp_path: Path) -> None:
-    request = write_request(tmp_path, products, finished.folder.parent.parent, solar_spectrum="wehrli1985")
-    other = run(request)
+    archive = copied_archive(finished, tmp_path)
+    other = run(write_request(tmp_path, products, archive, solar_spectrum="wehrli1985"))
     assert {outcome.states["lunar_gain"] for outcome in other.outcomes} == {"computed"}
     assert {outcome.states["disk_signal"] for outcome in other.outcomes} == {"reused"}
-    back = run(write_request(tmp_path, products, finished.folder.parent.parent))
+    back = run(write_request(tmp_path, products, archive))
     assert back.summary["steps_computed"] == 0
 
 
@@ -110,8 +115,6 @@ def test_all_failing_is_a_failure(products: Path, tmp_path: Path) -> None:
 
 
 def test_two_products_of_one_name_are_told_apart(products: Path, tmp_path: Path) -> None:
-    import shutil
-
     source = next(products.glob("*190118*[0-9]"))
     copy = Path(shutil.copytree(source, tmp_path / "copy"))
     done = run(write_request(tmp_path, products, tmp_path / "archive", acquisitions=[str(source), str(copy)]))
