@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-# the helpers lie beside this file and beside the tests of the flows: this process and its workers find them by name
+# the modules lie beside this file and beside the tests of the flows: this process and its workers find them by name
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "flows")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# pytest imports test files by path: the helpers beside them need to be found by name
+# pytest imports test files by path: the modules beside them need to be found by name
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from campaigns import make_products, run, write_request

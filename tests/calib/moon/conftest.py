@@ -7,6 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tests_moon import moon
+from moon_spheres import moon
 
 __all__ = ["moon"]

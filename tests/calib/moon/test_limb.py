@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests_moon import Case, Sphere
+from moon_spheres import Case, Sphere
 
 from calib.errors import InputError
 from calib.moon.disk import DiskParameters

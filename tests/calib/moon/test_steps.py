@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from tests_moon import RADIUS_RAD, Case, Sphere, per_band
+from moon_spheres import RADIUS_RAD, Case, Sphere, per_band
 
 from calib.errors import InputError
 from calib.lineage import Lineage
