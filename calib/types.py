@@ -9,10 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.delayed import delayed
 
 from calib.config import frozen
 from calib.errors import InputError
@@ -107,6 +105,9 @@ class BandImage:
 
     def counts(self) -> xr.DataArray:
         """Raw counts over (line, column), lazily, in chunks of whole file blocks of at least 2048 lines; unit DN."""
+        # half a second to import, which a run that reuses everything need not pay
+        import dask.array as da
+
         raster = self.raster
         rows = math.ceil(2048 / raster.rows_per_block) * raster.rows_per_block
         starts = range(0, raster.lines, rows)
@@ -119,6 +120,9 @@ class BandImage:
 
 
 def _lazy_block(raster: Raster, first: int, stop: int) -> Any:
+    import dask.array as da
+    from dask.delayed import delayed
+
     return da.from_delayed(
         delayed(raster.read, pure=True)(first, stop), (stop - first, raster.columns), dtype=raster.dtype
     )
