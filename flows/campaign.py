@@ -113,7 +113,7 @@ def _engine(engine: str, run_id: str, archive: Archive) -> Callable[[Prepared, E
 
 
 def choose_engine(asked: str) -> str:
-    """ "local" or "prefect"; "auto" is Prefect where a server is configured."""
+    """The engine that `asked` means: `auto` is Prefect where a server is configured, else local."""
     from flows.prefect_runner import server_configured
 
     return asked if asked != "auto" else ("prefect" if server_configured() else "local")
