@@ -34,3 +34,11 @@ def finished(products: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish
 def request_file(products: Path, tmp_path: Path) -> Path:
     """A request over the products with an archive of its own."""
     return write_request(tmp_path, products, tmp_path / "archive")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two Moons in one band, 77 pixels wide: what can be computed in a second."""
+    folder = tmp_path_factory.mktemp("small")
+    make_products(folder, 2, ("B4",), binning=16)
+    return folder

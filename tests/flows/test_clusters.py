@@ -12,7 +12,7 @@ from pathlib import Path
 import dask
 import pytest
 from archive_numbers import numbers, summaries, unfinished_journal
-from campaigns import make_products, write_request
+from campaigns import write_request
 from cluster_steps import TAKE_MEMORY, Size
 from commands import Command, etalon, wait_for
 from processes import free_port, loud_program, processes_below, stop
@@ -21,14 +21,6 @@ from calib.errors import EtalonError
 from flows.cluster import open_cluster
 
 STEPS = 5
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two Moons in one band."""
-    folder = tmp_path_factory.mktemp("small")
-    make_products(folder, 2, ("B4",), binning=16)
-    return folder
 
 
 @pytest.fixture(scope="module")

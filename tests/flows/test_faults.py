@@ -14,18 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 from archive_numbers import numbers, summaries, unfinished_journal
-from campaigns import copy_products, make_products, write_request
+from campaigns import copy_products, write_request
 from commands import Command, Ended, etalon, wait_for
 
 STEPS = 5
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two Moons in one band, 77 pixels wide: what can be computed in a second."""
-    folder = tmp_path_factory.mktemp("small")
-    make_products(folder, 2, ("B4",), binning=16)
-    return folder
 
 
 @pytest.fixture(scope="module")

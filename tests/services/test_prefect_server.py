@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from archive_numbers import numbers, summaries
-from campaigns import copy_products, make_products, write_request
+from campaigns import copy_products, write_request
 from commands import Command, etalon, quiet_environment, wait_for
 from prefect_server import artifacts, ask, flow_run, running_server, task_runs
 from processes import command_line, environment_of, loud_program, processes_below, stop
@@ -33,14 +33,6 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("server") / "prefect") as (address, environment):
         yield Server(address, environment)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two Moons in one band."""
-    folder = tmp_path_factory.mktemp("small")
-    make_products(folder, 2, ("B4",), binning=16)
-    return folder
 
 
 @pytest.fixture(scope="module")
