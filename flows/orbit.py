@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from calib.acquisition import Acquisition
 from calib.errors import InputError, RequestError
 from calib.steps import NoParameters, Step
-from calib.types import Acquisition, Geometry, as_record, quantised
+from calib.types import Geometry, as_record, quantised
 from calib.units import stamp
 from orbit_aux.ccsds import read_oem
 from orbit_aux.errors import OrbitError
@@ -106,7 +107,7 @@ def sun_direction(acquisition: Acquisition, parameters: NoParameters) -> xr.Data
     middle = np.array([image.line_time((image.raster.lines - 1) / 2) for image in acquisition.bands.values()])
     times = Times.from_utc(middle)
     view = _over_bands(moon_geometry(times, np.zeros((len(bands), 3))), bands)
-    axes = (acquisition.column_axis, acquisition.line_axis)
+    axes = acquisition.axes
     return _rounded(
         xr.Dataset({**_image_angles(view, axes), "apparent_radius": view["apparent_radius"]}, coords={"band": bands})
     )
@@ -116,7 +117,7 @@ def moon_view(lunar_disk: xr.Dataset, acquisition: Acquisition, orbit: Arc, para
     """The Moon seen from the satellite when it crossed each band: phase, selenographic points, distances, image angles, guards."""
     bands = [str(name) for name in lunar_disk["band"].values]
     times = Times.from_utc(lunar_disk["crossing_time"].values)
-    return geometry_at(times, orbit.orbit.at(times).position_m, bands, (acquisition.column_axis, acquisition.line_axis))
+    return geometry_at(times, orbit.orbit.at(times).position_m, bands, acquisition.axes)
 
 
 def geometry_at(

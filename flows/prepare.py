@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from calib.acquisition import Acquisition
 from calib.config import Model
 from calib.errors import InputError
 from calib.moon.irradiance import load_model
 from calib.products import open_acquisition
 from calib.sensor import GainHistory, Sensor, load_gains, load_sensor
-from calib.types import Acquisition, Content
+from calib.types import Content
 from flows.method import Method
 from flows.moon import MOON
 from flows.orbit import arc_for, read_orbits

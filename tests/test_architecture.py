@@ -30,7 +30,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "prefect": ("flows/prefect_runner.py",),
     "distributed": ("flows/cluster.py",),
     "dask.distributed": ("flows/cluster.py",),
-    "rasterio": ("calib/types.py", "calib/products", "calib/simulate"),
+    "rasterio": ("calib/raster.py", "calib/products", "calib/simulate"),
     "osgeo": (),
     "xml": ("calib/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "lxml": ("calib/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
@@ -41,7 +41,7 @@ ONLY: dict[str, tuple[str, ...]] = {
 }
 
 #: the kernel, lowest first: a module imports only those before it
-KERNEL = ("errors", "units", "config", "lineage", "uncertainty", "types", "steps", "sensor")
+KERNEL = ("errors", "units", "config", "lineage", "uncertainty", "raster", "acquisition", "types", "steps", "sensor")
 
 #: what a fresh interpreter must not have loaded after an import
 LIGHT: dict[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.types import BandImage
+from calib.acquisition import BandImage
 
 _ITERATIONS = 60
 _CLOSE_ENOUGH = 1e-7

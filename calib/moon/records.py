@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from calib.acquisition import Acquisition
 from calib.moon.ellipse import Ellipse, near_limb
 from calib.moon.tables import record
-from calib.types import Acquisition, as_record
+from calib.types import as_record
 
 _QUICKLOOK_PIXELS = 200
 _PROFILE_CELLS = 80

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from calib.acquisition import Acquisition, BandImage
 from calib.errors import InputError
 from calib.moon.cleaning import clean_window
 from calib.moon.disk import DiskParameters, Limb, coarse_ellipse, fit_limb
@@ -18,7 +19,7 @@ from calib.moon.records import limb_profile, pictures, quicklook_step
 from calib.moon.tables import over_bands, record
 from calib.sensor import Sensor
 from calib.steps import Step
-from calib.types import Acquisition, BandImage, require, same_order
+from calib.types import require, same_order
 from calib.uncertainty import Component, Uncertain, to_variables
 from calib.units import stamp
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from calib.acquisition import Acquisition
 from calib.errors import InputError
 from calib.products import plain
-from calib.types import Acquisition
 
 
 class Reader(Protocol):

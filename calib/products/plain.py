@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from calib.acquisition import Acquisition, BandImage
 from calib.config import Model, parse, read_yaml
 from calib.errors import InputError, RequestError
 from calib.lineage import digest_file
-from calib.types import Acquisition, BandImage, Raster
+from calib.products.files import existing, inside, open_raster
 from calib.units import Seconds
 
 #: raise the number whenever the same files give other numbers
@@ -87,18 +88,18 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, verify: bool = True) -> Acquisition:
     """The plain product in the folder `path`. Sizes, and digests unless `verify` is off, are checked against the manifest; no pixel is read."""
-    _existing(path / DESCRIPTION)
+    existing(path / DESCRIPTION)
     manifest = _manifest(path)
     if manifest is not None:
         _check_files(path, manifest, verify)
     try:
-        description = parse(Description, read_yaml(_inside(path, DESCRIPTION)), str(path / DESCRIPTION))
+        description = parse(Description, read_yaml(inside(path, DESCRIPTION)), str(path / DESCRIPTION))
     except RequestError as error:
         raise InputError("; ".join(str(error).splitlines())) from None
     names = [DESCRIPTION, *(entry.file for entry in description.bands.values())]
     if (path / SCAN_RATES).exists():
         names.append(SCAN_RATES)
-    used = {name: _inside(path, name) for name in names}
+    used = {name: inside(path, name) for name in names}
     rates = _scan_rates(used[SCAN_RATES]) if SCAN_RATES in used else None
     reference = utc(description.reference_utc)
     return Acquisition(
@@ -121,7 +122,7 @@ def _digests(
 ) -> dict[str, str]:
     """SHA-256 of each file of the product: the manifest's, or computed where there is none."""
     if manifest is None:
-        return {name: digest_file(_existing(file)) for name, file in used.items()}
+        return {name: digest_file(existing(file)) for name, file in used.items()}
     for name in used.keys() - manifest.keys():
         raise InputError(f"{folder / MANIFEST}: does not list {name}, which the product uses; fetch the product again")
     return {name: str(entry["sha256"]) for name, entry in manifest.items()}
@@ -145,7 +146,7 @@ def _manifest(folder: Path) -> dict[str, Mapping[str, Any]] | None:
 
 def _check_files(folder: Path, manifest: Mapping[str, Mapping[str, Any]], verify: bool) -> None:
     for name, entry in manifest.items():
-        path = _existing(_inside(folder, name))
+        path = existing(inside(folder, name))
         size = path.stat().st_size
         if size != entry["bytes"]:
             raise InputError(f"{path}: {size} bytes where the manifest says {entry['bytes']}; fetch the product again")
@@ -153,25 +154,10 @@ def _check_files(folder: Path, manifest: Mapping[str, Mapping[str, Any]], verify
             raise InputError(f"{path}: its content does not match the manifest's digest; fetch the product again")
 
 
-def _inside(folder: Path, name: str) -> Path:
-    """The file `name` of the product, which may not lie outside its folder, be it by `..`, an absolute path or a link."""
-    path = folder / name
-    outside = not name or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts
-    if outside or not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{folder}: file name {name!r} leads out of the product; name files inside the folder")
-    return path
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{path}: the file is missing; fetch the product again")
-    return path
-
-
 def _band(
     path: Path, entry: BandEntry, reference: np.datetime64, rates: tuple[np.ndarray, np.ndarray] | None
 ) -> BandImage:
-    raster = open_raster(path)
+    raster = open_raster(path, layers=1)
     first, rate = utc(entry.first_line_utc), None
     if rates is not None:
         times = (first - reference) / np.timedelta64(1, "s") + np.arange(raster.lines) * entry.line_period
@@ -184,29 +170,10 @@ def _band(
     return BandImage(raster=raster, first_line=first, line_period_s=entry.line_period, scan_rate_rad_s=rate)
 
 
-def open_raster(path: Path) -> Raster:
-    """The header of a single-band uint16 TIFF; no pixel is read."""
-    import rasterio
-    from rasterio.errors import RasterioError
-
-    _existing(path)
-    try:
-        # only TIFF: other drivers (VRT) may follow paths that lead out of the product
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), rasterio.open(path, driver="GTiff") as source:
-            count, dtype, rows = source.count, source.dtypes[0], source.block_shapes[0][0]
-            lines, columns = source.height, source.width
-    except (RasterioError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be opened as TIFF ({reason}); fetch the file again") from error
-    if count != 1 or dtype != "uint16":
-        raise InputError(f"{path}: {count} layers of {dtype}, expected one of uint16; convert the file")
-    return Raster(path=path, lines=lines, columns=columns, dtype=dtype, rows_per_block=rows)
-
-
 def _scan_rates(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Times (s after the reference) and scan rates (rad/s)."""
     try:
-        header, *lines = _existing(path).read_text(encoding="utf-8").split()
+        header, *lines = existing(path).read_text(encoding="utf-8").split()
         table = np.array([[float(item) for item in line.split(",")] for line in lines])
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a table of '{SCAN_RATES_HEADER}' ({error}); repair or remove it") from None

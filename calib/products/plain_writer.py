@@ -15,7 +15,8 @@ import numpy as np
 from calib.config import complete, to_yaml
 from calib.errors import ArchiveError, InputError, RequestError
 from calib.lineage import digest_bytes, digest_file
-from calib.products.plain import DESCRIPTION, MANIFEST, SCAN_RATES, SCAN_RATES_HEADER, Description, open_raster
+from calib.products.files import open_raster
+from calib.products.plain import DESCRIPTION, MANIFEST, SCAN_RATES, SCAN_RATES_HEADER, Description
 
 _ROWS = 64
 

@@ -15,21 +15,11 @@ import pytest
 import rasterio
 import xarray as xr
 
+from calib.acquisition import Acquisition, BandImage
 from calib.errors import InputError
 from calib.lineage import Lineage, digest
-from calib.types import (
-    Acquisition,
-    BandImage,
-    Content,
-    Geometry,
-    Raster,
-    Result,
-    as_record,
-    quantised,
-    require,
-    same_order,
-    without_records,
-)
+from calib.raster import Raster
+from calib.types import Content, Geometry, Result, as_record, quantised, require, same_order, without_records
 
 # an image of the Moon lies nowhere on Earth
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -84,13 +74,13 @@ def dataset() -> xr.Dataset:
 
 def test_counts_are_read_only_when_computed(tif: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[int, int | None]] = []
-    original = Raster.read
+    original = calib.raster.read_layers
 
-    def spy(self: Raster, first: int = 0, stop: int | None = None) -> np.ndarray:
+    def spy(rasters: Sequence[Raster], first: int, stop: int, left: int, right: int) -> np.ndarray:
         read.append((first, stop))
-        return original(self, first, stop)
+        return original(rasters, first, stop, left, right)
 
-    monkeypatch.setattr(Raster, "read", spy)
+    monkeypatch.setattr(calib.raster, "read_layers", spy)
     counts = image(tif).counts()
     assert not read
     # 9 * 250 lines are the least whole blocks that reach 2048

@@ -12,8 +12,9 @@ import rasterio
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
+from calib.acquisition import Acquisition, BandImage
+from calib.raster import Raster
 from calib.sensor import Band, Phase, Sensor
-from calib.types import Acquisition, BandImage, Raster
 
 RADIUS_RAD = 4.52e-3
 PIXEL_RAD = 7.36e-6

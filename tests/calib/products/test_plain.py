@@ -16,7 +16,7 @@ from calib.lineage import digest_file
 from calib.products import open_acquisition
 from calib.products.plain import BandEntry, Description, read, utc, utc_text
 from calib.products.plain_writer import write
-from calib.types import Raster
+from calib.raster import Raster
 
 RATES = (np.arange(-10, 20) / 10, np.round(0.01 + 0.0001 * np.arange(-10, 20), 9))
 

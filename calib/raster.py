@@ -1,0 +1,156 @@
+"""Where the counts of a band lie, and reading them: a file is opened anew for each read, so that rasters cross threads and processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from calib.errors import InputError
+
+#: what one chunk may hold of one band: about a thousandth of what a machine holds, and many blocks of a file
+_CHUNK_BYTES = 96 * 1024 * 1024
+_CHUNK_LINES = 2048
+
+
+@dataclass(frozen=True)
+class Raster:
+    """One band of an image: a layer of an image file, or a mosaic of tiles that are such layers. `path` names the whole in errors."""
+
+    path: Path
+    lines: int
+    columns: int
+    dtype: str
+    rows_per_block: int
+    layer: int = 1
+    columns_per_block: int | None = None
+    tiles: tuple[Tile, ...] = ()
+
+    def read(self, first: int = 0, stop: int | None = None, left: int = 0, right: int | None = None) -> np.ndarray:
+        """Counts of the lines first..stop and the columns left..right as (lines, columns) in the file's own type."""
+        counts: np.ndarray = read_layers((self,), first, stop, left, right)[0]
+        return counts
+
+    def counts(self) -> xr.DataArray:
+        """Counts over (line, column), lazily, in chunks of whole file blocks of at least 2048 lines; unit DN."""
+        return lazy_counts((self,))[0]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A raster that is part of a larger one: where its first sample lies there."""
+
+    raster: Raster
+    line: int
+    column: int
+
+
+def read_layers(
+    rasters: Sequence[Raster], first: int = 0, stop: int | None = None, left: int = 0, right: int | None = None
+) -> np.ndarray:
+    """Counts of several layers of one file, or of one mosaic, over (layer, line, column): the file is decoded once for all of them."""
+    whole = rasters[0]
+    stop = whole.lines if stop is None else stop
+    right = whole.columns if right is None else right
+    if not whole.tiles:
+        return _read_file(whole.path, [raster.layer for raster in rasters], (first, stop), (left, right))
+    out = np.empty((len(rasters), stop - first, right - left), dtype=whole.dtype)
+    for index, tile in enumerate(whole.tiles):
+        size = tile.raster
+        top, bottom = max(first, tile.line), min(stop, tile.line + size.lines)
+        west, east = max(left, tile.column), min(right, tile.column + size.columns)
+        if top < bottom and west < east:
+            out[:, top - first : bottom - first, west - left : east - left] = read_layers(
+                [raster.tiles[index].raster for raster in rasters],
+                top - tile.line,
+                bottom - tile.line,
+                west - tile.column,
+                east - tile.column,
+            )
+    return out
+
+
+def _read_file(path: Path, layers: list[int], lines: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.windows import Window
+
+    (first, stop), (left, right) = lines, columns
+    try:
+        # one thread: with more, a damaged JPEG 2000 reads as zeros without an error
+        with (
+            rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+            rasterio.open(path, driver="JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff") as source,
+        ):
+            counts = np.asarray(source.read(layers, window=Window(left, first, right - left, stop - first)))
+    except (RasterioError, OSError) as error:
+        cause = error.__cause__ or error
+        raise InputError(
+            f"{path}: lines {first}..{stop} cannot be read ({cause}); the file is truncated or damaged: fetch it again"
+        ) from error
+    if counts.shape[1:] != (stop - first, right - left):
+        raise InputError(
+            f"{path}: lines {first}..{stop} are {counts.shape[1:]} samples, not ({stop - first}, {right - left}); "
+            "the file was replaced after its size was read: start again"
+        )
+    return counts
+
+
+def lazy_counts(rasters: Sequence[Raster]) -> xr.DataArray:
+    """Counts of rasters of one size over (layer, line, column), lazily. Layers of one file are read together: a file that interleaves its bands
+    would otherwise be decoded once for each."""
+    # half a second to import, which a run that reuses everything need not pay
+    import dask.array as da
+
+    stacks = [
+        da.block([[_lazy_block(group, *lines, *columns) for columns in spans] for lines in steps])
+        for group, steps, spans in ((group, *_chunks(group)) for group in _by_file(rasters))
+    ]
+    return xr.DataArray(da.concatenate(stacks), dims=("layer", "line", "column"), attrs={"units": "DN"})
+
+
+def _by_file(rasters: Sequence[Raster]) -> Iterator[list[Raster]]:
+    """Neighbouring rasters that lie in the same files."""
+    group: list[Raster] = []
+    for raster in rasters:
+        if group and _files(raster) != _files(group[0]):
+            yield group
+            group = []
+        group.append(raster)
+    yield group
+
+
+def _files(raster: Raster) -> Any:
+    return [_files(tile.raster) for tile in raster.tiles] or raster.path
+
+
+def _chunks(group: list[Raster]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Spans of lines and of columns that are whole blocks of the file and fit the memory of a chunk."""
+    raster = group[0]
+    rows = raster.rows_per_block
+    rows *= max(1, min(math.ceil(_CHUNK_LINES / rows), math.ceil(raster.lines / rows)))
+    budget = max(1, _CHUNK_BYTES // (rows * np.dtype(raster.dtype).itemsize * len(group)))
+    width = raster.columns_per_block or raster.columns
+    columns = raster.columns if raster.columns <= budget else max(1, budget // width) * width
+    if columns * rows * len(group) * np.dtype(raster.dtype).itemsize > 2 * _CHUNK_BYTES:
+        # blocks as wide as the image: shorter strips of it
+        rows = max(1, budget * rows // raster.columns // raster.rows_per_block) * raster.rows_per_block
+    return _spans(raster.lines, rows), _spans(raster.columns, columns)
+
+
+def _spans(length: int, step: int) -> list[tuple[int, int]]:
+    return [(first, min(first + step, length)) for first in range(0, length, step)]
+
+
+def _lazy_block(group: list[Raster], first: int, stop: int, left: int, right: int) -> Any:
+    import dask.array as da
+    from dask.delayed import delayed
+
+    shape = (len(group), stop - first, right - left)
+    block = delayed(read_layers, pure=True)(tuple(group), first, stop, left, right)
+    return da.from_delayed(block, shape, dtype=group[0].dtype)
