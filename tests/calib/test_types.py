@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import rasterio
 import xarray as xr
 
+import calib.raster
 from calib.acquisition import Acquisition, BandImage
 from calib.errors import InputError
 from calib.lineage import Lineage, digest
@@ -134,8 +135,8 @@ def test_a_missing_or_replaced_image_names_its_file(tif: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"first_line": np.datetime64("NaT")}, r"B1\.tif: the date of the first line is missing \(NaT\)"),
-        ({"line_period_s": float("nan")}, r"B1\.tif: line period nan s is not a positive number"),
+        ({"first_line": np.datetime64("NaT")}, r"B1\.tif: the date of the first line is missing; lines are dated by both or not at all"),
+        ({"line_period_s": float("nan")}, r"B1\.tif: the line period is missing"),
         ({"line_period_s": 0.0}, r"line period 0\.0 s is not a positive number"),
         (
             {"scan_rate_rad_s": np.full(LINES, np.nan)},

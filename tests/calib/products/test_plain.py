@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import calib.raster
 from calib.errors import ArchiveError, InputError, RequestError
 from calib.lineage import digest_file
 from calib.products import open_acquisition
@@ -88,14 +89,14 @@ def test_what_is_written_reads_back(product: Path) -> None:
 
 
 def test_opening_reads_no_pixel(product: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[int, int | None]] = []
-    original = Raster.read
+    calls: list[tuple[int, int]] = []
+    original = calib.raster.read_layers
 
-    def counting(self: Raster, first: int = 0, stop: int | None = None) -> np.ndarray:
+    def counting(rasters: Sequence[Raster], first: int, stop: int, left: int, right: int) -> np.ndarray:
         calls.append((first, stop))
-        return original(self, first, stop)
+        return original(rasters, first, stop, left, right)
 
-    monkeypatch.setattr(Raster, "read", counting)
+    monkeypatch.setattr(calib.raster, "read_layers", counting)
     counts = open_acquisition(product).band("B1").counts()
     assert calls == []
     counts.values.sum()
@@ -238,7 +239,7 @@ def test_an_image_of_another_type_is_named(product: Path) -> None:
     with rasterio.open(product / "B2.tif", "w", driver="GTiff", width=3, height=2, count=2, dtype="float32"):
         pass
     forget_manifest(product)
-    refused(product, "B2.tif", "2 layers of float32, expected one of uint16")
+    refused(product, "B2.tif", "2 layers where 1 belong")
 
 
 @pytest.mark.parametrize(
