@@ -7,7 +7,7 @@ from typing import Protocol
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
-from calib.products import plain
+from calib.products import plain, stray
 
 
 class Reader(Protocol):
@@ -18,19 +18,22 @@ class Reader(Protocol):
     def recognises(self, path: Path) -> bool:
         """Whether the product at `path` is of this reader's format; looks at names only, never raises."""
 
-    def read(self, path: Path, *, verify: bool = True) -> Acquisition:
-        """The product, its files checked against their digests when `verify`; InputError otherwise. No pixel is read."""
+    def read(self, path: Path, *, verify: bool = True, images: bool = True) -> Acquisition:
+        """The product, its files checked against their digests when `verify`; InputError otherwise. No pixel is read.
+
+        Without `images` the headers alone are read, and what they say of images that may not be there is believed.
+        """
 
 
-READERS: tuple[Reader, ...] = (plain,)
+READERS: tuple[Reader, ...] = (plain, stray)
 
 
-def open_acquisition(path: Path, *, verify: bool = True) -> Acquisition:
+def open_acquisition(path: Path, *, verify: bool = True, images: bool = True) -> Acquisition:
     """The product at `path`, by the first reader that recognises it; InputError naming the known formats otherwise."""
     if not path.exists():
         raise InputError(f"{path}: no such product; check the path in the request")
     for reader in READERS:
         if reader.recognises(path):
-            return reader.read(path, verify=verify)
+            return reader.read(path, verify=verify, images=images)
     known = "; ".join(reader.TITLE for reader in READERS)
     raise InputError(f"{path}: not a product of a known format (known: {known}); give the product's own folder")

@@ -86,7 +86,7 @@ def recognises(path: Path) -> bool:
     return path.is_dir() and (path / DESCRIPTION).is_file()
 
 
-def read(path: Path, *, verify: bool = True) -> Acquisition:
+def read(path: Path, *, verify: bool = True, images: bool = True) -> Acquisition:
     """The plain product in the folder `path`. Sizes, and digests unless `verify` is off, are checked against the manifest; no pixel is read."""
     existing(path / DESCRIPTION)
     manifest = _manifest(path)
