@@ -73,6 +73,15 @@ def choose(
     for name, image in acquisition.bands.items():
         calibration = _with_gain(image.calibration, name, gains, table, user)
         bands[name] = _with_sun(calibration, name, solar, spectrum, notes)
+    filled = [
+        name
+        for name, image in acquisition.bands.items()
+        if bands[name].solar_irradiance and not image.calibration.solar_irradiance
+    ]
+    if filled and spectrum is not None:
+        notes.append(
+            f"solar irradiance of {', '.join(filled)} from {spectrum.name} over the response; the product gives none"
+        )
     return Radiometry(bands, tuple(notes))
 
 
@@ -185,12 +194,11 @@ def _with_sun(
         return calibration
     table = Known(integral, "W m-2 um-1", "table", f"{spectrum.name} over the response of {band}")
     if stated is None:
-        notes.append(f"{band}: solar irradiance {integral:.1f} W m-2 um-1 from {table.source}; the product gives none")
-    elif abs(stated.value / integral - 1) > SOLAR_TOLERANCE:
+        return replace(calibration, solar_irradiance=table)
+    if abs(stated.value / integral - 1) > SOLAR_TOLERANCE:
         notes.append(
             f"{band}: the product's solar irradiance {stated.value:g} departs by {100 * (stated.value / integral - 1):+.1f} % from "
             f"{table.source}, {integral:.1f} W m-2 um-1, which is used instead"
         )
-    else:
-        return calibration
-    return replace(calibration, solar_irradiance=table)
+        return replace(calibration, solar_irradiance=table)
+    return calibration

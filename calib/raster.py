@@ -40,6 +40,21 @@ class Raster:
         """Counts over (line, column), lazily, in chunks of whole file blocks of at least 2048 lines; unit DN."""
         return lazy_counts((self,))[0]
 
+    def thumbnail(self, longest: int) -> np.ndarray:
+        """A coarse look of at most `longest` samples a side: every n-th count, without holding the image in memory."""
+        step = math.ceil(max(self.lines, self.columns) / longest)
+        shape = math.ceil(self.lines / step), math.ceil(self.columns / step)
+        if not self.tiles:
+            window = (0, self.lines), (0, self.columns)
+            return np.asarray(_read_file(self.path, [self.layer], *window, shape)[0])
+        out = np.zeros(shape, dtype=self.dtype)
+        for tile in self.tiles:
+            part = tile.raster.thumbnail(math.ceil(max(tile.raster.lines, tile.raster.columns) / step))
+            top, left = tile.line // step, tile.column // step
+            part = part[: shape[0] - top, : shape[1] - left]
+            out[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return out
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -75,7 +90,14 @@ def read_layers(
     return out
 
 
-def _read_file(path: Path, layers: list[int], lines: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+def _read_file(
+    path: Path,
+    layers: list[int],
+    lines: tuple[int, int],
+    columns: tuple[int, int],
+    shape: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Counts of the layers over (layer, line, column) of a window, thinned out to `shape` where given."""
     import rasterio
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
@@ -87,17 +109,19 @@ def _read_file(path: Path, layers: list[int], lines: tuple[int, int], columns: t
             rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
             rasterio.open(path, driver="JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff") as source,
         ):
-            counts = np.asarray(source.read(layers, window=Window(left, first, right - left, stop - first)))
+            if stop > source.height or right > source.width:
+                raise InputError(
+                    f"{path}: {source.height} lines of {source.width} columns, fewer than when it was opened; "
+                    "the file was replaced: start again"
+                )
+            window = Window(left, first, right - left, stop - first)
+            wanted = shape or (stop - first, right - left)
+            counts = np.asarray(source.read(layers, window=window, out_shape=(len(layers), *wanted)))
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
         raise InputError(
             f"{path}: lines {first}..{stop} cannot be read ({cause}); the file is truncated or damaged: fetch it again"
         ) from error
-    if counts.shape[1:] != (stop - first, right - left):
-        raise InputError(
-            f"{path}: lines {first}..{stop} are {counts.shape[1:]} samples, not ({stop - first}, {right - left}); "
-            "the file was replaced after its size was read: start again"
-        )
     return counts
 
 

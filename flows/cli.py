@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import EtalonError, RequestError
+from flows.cli_products import inspect
 from orbit_aux.errors import OrbitError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ archive_app = typer.Typer(
 simulate_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make products with a known truth.")
 app.add_typer(archive_app, name="archive")
 app.add_typer(simulate_app, name="simulate")
+app.command()(inspect)
 
 RequestFile = Annotated[Path, typer.Argument(metavar="REQUEST.yaml", help="what to calibrate; see docs/requests.md")]
 Settings = Annotated[

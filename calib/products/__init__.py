@@ -30,10 +30,21 @@ READERS: tuple[Reader, ...] = (plain, stray)
 
 def open_acquisition(path: Path, *, verify: bool = True, images: bool = True) -> Acquisition:
     """The product at `path`, by the first reader that recognises it; InputError naming the known formats otherwise."""
-    if not path.exists():
-        raise InputError(f"{path}: no such product; check the path in the request")
+    return reader_of(path).read(path, verify=verify, images=images)
+
+
+def reader_of(path: Path) -> Reader:
+    """The first reader that recognises the product at `path`; InputError naming the known formats otherwise."""
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise InputError(f"{path}: no such product; check the path")
     for reader in READERS:
         if reader.recognises(path):
-            return reader.read(path, verify=verify, images=images)
+            return reader
     known = "; ".join(reader.TITLE for reader in READERS)
-    raise InputError(f"{path}: not a product of a known format (known: {known}); give the product's own folder")
+    raise InputError(
+        f"{path}: not a product of a known format (known: {known}); give the product's own folder or header"
+    )
