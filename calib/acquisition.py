@@ -167,7 +167,8 @@ class Acquisition:
       NaN where the product has none; coordinates `down` and `across` (fraction of the image's height and width, NaN where unknown); the point "center"
       always first.
     - `orbit`: over time, `position` (m) and `velocity` (m s-1) with `axis`; `attitude`: over time, `quaternion` with `component` q0 (scalar) q1 q2 q3; each
-      dataset's attrs name its `frame` (and `rotates` from, to). `viewing`: line of sight per (band, column), `psi_x` and `psi_y` in rad.
+      dataset's attrs name its `frame` (and `rotates_from`, `rotates_to`). `viewing`: `direction` over (band, column, axis), unit vectors of the lines of sight
+      in the frame that the attitude rotates from.
     - `responses`: over (band, wavelength in nm). `facts`: what else people want to see, as text. `warnings`: what was accepted although it is odd.
     """
 

@@ -10,11 +10,13 @@ from calib.config import Model
 from calib.errors import InputError
 from calib.moon.irradiance import load_model
 from calib.products import open_acquisition
+from calib.readiness import missing_for
 from calib.sensor import GainHistory, Sensor, load_gains, load_sensor
 from calib.types import Content
 from flows.method import Method
 from flows.moon import MOON
 from flows.orbit import arc_for, read_orbits
+from flows.product_inputs import official_gains, orbit_inside, with_axes
 from flows.request import Request, expand
 from flows.runner import Case, Outcome, explain_failure
 from orbit_aux.errors import OrbitError
@@ -59,8 +61,10 @@ class _Sources:
 
     def case(self, acquisition: Acquisition) -> Case:
         sensor = self.sensor(acquisition.sensor)
-        po = self.gains(acquisition.sensor).in_force(acquisition.start, acquisition.versions.get("PHGAIN"))
-        orbit = arc_for(acquisition, sensor.platform, self.orbits)
+        po = official_gains(acquisition, self.gains(acquisition.sensor), self.request.official_gains)
+        carried = orbit_inside(acquisition, sensor.platform)
+        own = [] if carried is None else [(acquisition.path, carried)]
+        orbit = arc_for(acquisition, sensor.platform, [*own, *self.orbits])
         inputs: dict[str, Content] = {
             "acquisition": acquisition,
             "sensor": sensor,
@@ -83,11 +87,10 @@ def prepare(request: Request, source: str = "request") -> Prepared:
     refused: list[Outcome] = []
     for path in expand(request.acquisitions, "acquisitions"):
         try:
-            acquisition = open_acquisition(path)
-            if acquisition.kind != method.name:
-                raise InputError(
-                    f"{path}: an acquisition of kind '{acquisition.kind}'; method '{method.name}' takes kind '{method.name}'"
-                )
+            acquisition = with_axes(open_acquisition(path))
+            lacking = missing_for(acquisition)[method.name]
+            if lacking:
+                raise InputError(f"{path}: method '{method.name}' lacks {'; '.join(lacking)} (see etalon inspect)")
             if acquisition.name in cases:
                 raise InputError(
                     f"{path}: a second product with the name {acquisition.name} (the first: {cases[acquisition.name].inputs['acquisition'].label})"

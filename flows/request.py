@@ -24,7 +24,8 @@ class Request(Model):
     method: Literal["moon"] = Field(default="moon", description="which recipe")
     acquisitions: list[str] = Field(min_length=1, description="product folders, or patterns such as products/*MOON*")
     orbits: list[str] = Field(
-        min_length=1, description="CCSDS OEM files, or patterns; matched to the sensor's satellite by OBJECT_NAME"
+        default=[],
+        description="CCSDS OEM files, or patterns; matched to the sensor's satellite by OBJECT_NAME; a product's own orbit serves where none covers it",
     )
     archive: str = Field(default="etalon-archive", description="folder that keeps the results")
     index: str | None = Field(
@@ -33,6 +34,10 @@ class Request(Model):
     )
     sensors: dict[str, str] = Field(default={}, description="own sensor files, by sensor name")
     official_parameters: dict[str, str] = Field(default={}, description="own parameter files, by sensor name")
+    official_gains: Literal["auto", "product", "table"] = Field(
+        default="auto",
+        description="gains in force: those that the product carries, or the table's; auto: the product's if it has them",
+    )
     model: str = Field(
         default="rolo2005", description="lunar irradiance model: a name in configs/models or a .yaml file"
     )

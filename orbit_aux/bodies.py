@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import erfa
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +42,17 @@ _MERIDIAN_DEG = np.array(
 )
 
 
+# view, eclipse and clearance of the same times follow one another: the latest answer is kept
+@lru_cache(maxsize=1)
 def moon_position(times: Times) -> NDArray[np.float64]:
-    """Moon from the centre of the Earth, GCRF, m, shape (n, 3); geometric; within 11 km of DE421 (rms 3 km)."""
-    return on_time_grid(times, _moon_nodes, _MOON_STEP_S)
+    """Moon from the centre of the Earth, GCRF, m, shape (n, 3), read-only; geometric; within 11 km of DE421 (rms 3 km)."""
+    return _read_only(on_time_grid(times, _moon_nodes, _MOON_STEP_S))
 
 
+@lru_cache(maxsize=1)
 def sun_position(times: Times) -> NDArray[np.float64]:
-    """Sun from the centre of the Earth, GCRF, m, shape (n, 3); geometric; within 14 km of DE405."""
-    return on_time_grid(times, lambda nodes: -_earth_nodes(nodes)[:, :3], _SUN_STEP_S)
+    """Sun from the centre of the Earth, GCRF, m, shape (n, 3), read-only; geometric; within 14 km of DE405."""
+    return _read_only(on_time_grid(times, lambda nodes: -_earth_nodes(nodes)[:, :3], _SUN_STEP_S))
 
 
 def earth_barycentric_position(times: Times) -> NDArray[np.float64]:
@@ -86,3 +91,8 @@ def _moon_nodes(times: Times) -> NDArray[np.float64]:
 def _earth_nodes(times: Times) -> NDArray[np.float64]:
     heliocentric, barycentric = erfa.epv00(*times.tdb())
     return np.concatenate([heliocentric["p"], barycentric["p"]], axis=-1) * ASTRONOMICAL_UNIT_M
+
+
+def _read_only(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    values.flags.writeable = False
+    return values

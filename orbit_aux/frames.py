@@ -16,6 +16,8 @@ from orbit_aux.interpolation import on_time_grid
 from orbit_aux.time import Times
 
 FRAMES = ("GCRF", "EME2000", "ITRF")
+#: frames of directions only: MOD is the mean equator and equinox of the date, to which star trackers refer attitudes
+DIRECTION_FRAMES = (*FRAMES, "MOD")
 
 # spacing of the nodes of precession-nutation: interpolation then costs less than 0.01 mm in low orbit
 _POLE_STEP_S = 43_200.0
@@ -83,7 +85,7 @@ def transform(
 def rotation(
     times: Times, source: str, target: str, earth_orientation: EarthOrientation | None = None
 ) -> NDArray[np.float64]:
-    """Rotation matrices, shape (n, 3, 3), that carry the components of a vector from `source` to `target`."""
+    """Rotation matrices, shape (n, 3, 3), that carry the components of a direction from `source` to `target`, each of DIRECTION_FRAMES."""
     to_source = _from_gcrf(times, source, earth_orientation)
     to_target = _from_gcrf(times, target, earth_orientation)
     return to_target @ np.swapaxes(to_source, -1, -2)
@@ -130,6 +132,9 @@ def _check_frame(frame: str) -> None:
 
 
 def _from_gcrf(times: Times, frame: str, earth_orientation: EarthOrientation | None) -> NDArray[np.float64]:
+    if frame == "MOD":
+        # frame bias and precession of IAU 2006, without nutation
+        return np.asarray(erfa.pmat06(*times.tt()))
     _check_frame(frame)
     if frame == "ITRF":
         return _terrestrial(times, earth_orientation)[0]

@@ -15,12 +15,15 @@ from orbit_aux.constants import (
     SPEED_OF_LIGHT_MS,
     SUN_RADIUS_M,
     WGS84_EQUATORIAL_RADIUS_M,
+    WGS84_POLAR_RADIUS_M,
 )
 from orbit_aux.errors import OrbitError
 from orbit_aux.time import Times
 
 # the Earth's shadow is larger than geometry says, by the atmosphere
 _SHADOW_ENLARGEMENT = 1.02
+# observers on the ground stand a little below the ellipsoid at places, and its axis a little beside that of GCRF
+_GROUND_TOLERANCE_M = 1_000.0
 
 Vectors = NDArray[np.float64]
 
@@ -114,6 +117,18 @@ def earth_clearance(times: Times, observer_gcrf_m: ArrayLike) -> xr.DataArray:
     advance = np.maximum(0.0, -np.sum(observer * direction, axis=1))[:, None]
     height_m = np.linalg.norm(observer + advance * direction, axis=1) - WGS84_EQUATORIAL_RADIUS_M
     return _series(times, height_m / 1e3, "earth_clearance", "km")
+
+
+def behind_earth(times: Times, observer_gcrf_m: ArrayLike) -> xr.DataArray:
+    """Whether the Earth hides the centre of the Moon (dim "time"), by the WGS84 ellipsoid with 1 km of tolerance, refraction left out."""
+    stretch = np.array([1.0, 1.0, WGS84_EQUATORIAL_RADIUS_M / WGS84_POLAR_RADIUS_M])
+    observer = _observer(times, observer_gcrf_m) * stretch
+    direction = _unit(moon_position(times) * stretch - observer)
+    advance = np.maximum(0.0, -np.sum(observer * direction, axis=1))[:, None]
+    lowest_m = np.linalg.norm(observer + advance * direction, axis=1)
+    hidden = lowest_m < WGS84_EQUATORIAL_RADIUS_M - _GROUND_TOLERANCE_M
+    coordinates = {"time": ("time", times.utc_datetime64(), {"scale": "UTC"})}
+    return xr.DataArray(hidden, coordinates, ("time",), "behind_earth")
 
 
 def _observer(times: Times, observer_gcrf_m: ArrayLike) -> Vectors:

@@ -56,7 +56,6 @@ def test_default_archive_lies_beside_the_request(tmp_path: Path) -> None:
         ("model=rolo2006", "no models configuration 'rolo2006'; did you mean 'rolo2005'?"),
         ("solar_spectrum=thuillier", "thuillier"),
         ("acquisitions=[/nowhere/at/all]", "nothing there"),
-        ("orbits=[]", "orbits"),
     ],
 )
 def test_refusals_name_the_key_and_the_remedy(products: Path, tmp_path: Path, setting: str, says: str) -> None:
