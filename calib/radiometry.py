@@ -88,10 +88,14 @@ def choose(
 def radiance(counts: xr.DataArray, calibration: Calibration, *, nodata: int | None = None) -> xr.DataArray:
     """Radiance of one band's counts, W m-2 sr-1 um-1, NaN where the counts are `nodata`: lazy if the counts are. Attributes name the gain's origin."""
     gain = calibration.gain
-    if gain is None:
-        what = "only a reflectance" if calibration.quantification else "no gain"
+    # the gain that such a product names was used to make it, and is not that of its counts
+    if calibration.quantification is not None:
         raise InputError(
-            f"the product gives {what}, and a radiance needs a gain: take it from the table (official parameters) or give it yourself"
+            "the counts of this product are reflectances, to which no gain applies; make radiances with radiance_of_reflectance"
+        )
+    if gain is None:
+        raise InputError(
+            "the product gives no gain, and a radiance needs one: take it from the table (official parameters) or give it yourself"
         )
     values = _valid(counts, nodata) / gain.value
     if calibration.bias is not None:

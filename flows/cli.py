@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import EtalonError, RequestError
-from flows.cli_products import inspect
+from flows.cli_moon import moon_app
+from flows.cli_products import inspect, parameters_app, simulate_site_product, simulate_system_product
 from orbit_aux.errors import OrbitError
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ archive_app = typer.Typer(
 simulate_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make products with a known truth.")
 app.add_typer(archive_app, name="archive")
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(moon_app, name="moon")
+app.add_typer(parameters_app, name="propose")
 app.command()(inspect)
+simulate_app.command("product")(simulate_site_product)
+simulate_app.command("system-product")(simulate_system_product)
 
 RequestFile = Annotated[Path, typer.Argument(metavar="REQUEST.yaml", help="what to calibrate; see docs/requests.md")]
 Settings = Annotated[

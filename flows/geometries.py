@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import RequestError
+from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M, WGS84_POLAR_RADIUS_M
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import from_geodetic, rotation
 from orbit_aux.time import Times
@@ -21,8 +22,9 @@ _GEODETIC = {
     "lon_deg": (-360.0, 360.0, "give the longitude in degrees, east positive"),
     "height_m": (-500.0, 3e8, "give the height above the WGS84 ellipsoid in metres, not below the ground"),
 }
-# the Earth's polar radius, km, less what the deepest ground and the form of the Earth may take away
-_SMALLEST_RADIUS_KM = 6355.0
+# 1 km below the WGS84 ellipsoid, whose axis lies a little beside that of GCRF
+_SMALLEST_RADIUS_KM = WGS84_EQUATORIAL_RADIUS_M / 1e3 - 1.0
+_STRETCH = np.array([1.0, 1.0, WGS84_EQUATORIAL_RADIUS_M / WGS84_POLAR_RADIUS_M])
 _PLAIN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?")
 
 
@@ -108,12 +110,12 @@ def _is_number(text: str) -> bool:
 
 def _position_m(times: Times, values: np.ndarray, geodetic: bool, rows: _Rows) -> np.ndarray:
     if not geodetic:
-        radius_km = np.linalg.norm(values, axis=1)
-        if (radius_km < _SMALLEST_RADIUS_KM).any():
-            number = int(np.argmax(radius_km < _SMALLEST_RADIUS_KM))
+        below = np.linalg.norm(values * _STRETCH, axis=1) < _SMALLEST_RADIUS_KM
+        if below.any():
+            number = int(np.argmax(below))
             raise rows.error(
                 number,
-                f"lies {radius_km[number]:.1f} km from the centre of the Earth, below the ground; give GCRF kilometres",
+                f"lies {np.linalg.norm(values[number]):.1f} km from the centre of the Earth, below the ground; give GCRF kilometres",
             )
         return values * 1e3
     place = from_geodetic(np.radians(values[:, 1]), np.radians(values[:, 0]), values[:, 2])

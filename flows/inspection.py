@@ -18,6 +18,31 @@ from calib.sensor import load_sensor
 from calib.spectra import solar_spectrum
 
 
+def inspect_other(path: Path) -> dict[str, Any] | None:
+    """The facts of a file that is no product: a parameter file of Venµs, or coefficients of SMAC; None for anything else."""
+    from calib.products import smac, venus_parameters
+
+    if venus_parameters.recognises(path):
+        return venus_parameters.facts(venus_parameters.open_parameters(path))
+    if smac.recognises(path):
+        return smac.facts(smac.read_smac(path))
+    return None
+
+
+def print_plain(facts: dict[str, Any], indent: str = "") -> None:
+    """Nested facts, one line each."""
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            print(f"{indent}{key}")
+            print_plain(value, indent + "  ")
+        elif isinstance(value, list) and key == "warnings":
+            for text in value:
+                print(f"warning: {text}")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            print(f"{indent}{key:24s} {'' if shown is None else shown}")
+
+
 def open_for_inspection(path: Path) -> tuple[Acquisition, bool]:
     """The product, and whether its images are there; without them its headers alone are read. No pixel is read."""
     try:
@@ -78,15 +103,27 @@ def print_facts(facts: dict[str, Any]) -> None:
         print("\nangles at the centre, degrees (azimuth clockwise from north, from the target)")
         _print_table([{"band": band, **row} for band, row in facts["angles"].items()])
     for title in ("masks", "versions", "facts"):
-        if facts[title]:
+        shown = _masks_by_kind(facts) if title == "masks" else facts[title]
+        width = max((len(key) for key in shown), default=0) + 1
+        if shown:
             print(f"\n{title}")
-            for key, value in facts[title].items():
-                print(f"  {key:28s} {value}")
+        for key, value in shown.items():
+            print(f"  {key:{width}s} {value}")
     print("\nmissing")
     for method, phrases in facts["missing"].items():
         print(f"  {method:8s} {'; '.join(phrases) or 'nothing'}")
     for text in facts["warnings"]:
         print(f"warning: {text}")
+
+
+def _masks_by_kind(facts: dict[str, Any]) -> dict[str, str]:
+    """Masks of one kind on one line: "SAT" for "SAT B1", "SAT B2" and so on."""
+    kinds: dict[str, list[str]] = {}
+    for name in facts["masks"]:
+        kind, _, band = name.rpartition(" ")
+        known = band in facts["bands"] and kind
+        kinds.setdefault(kind if known else name, []).append(band if known else facts["masks"][name])
+    return {kind: " ".join(items) for kind, items in kinds.items()}
 
 
 def _print_bands(facts: dict[str, Any]) -> None:

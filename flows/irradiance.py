@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def _asked(sensor: str | None, wavelengths: str | None) -> xr.DataArray | np.nda
 def _write_csv(table: xr.Dataset, times: Times, suns: Sequence[str], output: Path) -> None:
     """One line per row and model: what and where, then irradiance, uncertainty and spread of each band or wavelength."""
     along = str(table["irradiance"].dims[-1])
-    labels = [f"{item:g}nm" if along == "wavelength" else str(item) for item in table[along].values]
+    labels = [f"{item:.10g}nm" if along == "wavelength" else str(item) for item in table[along].values]
     kinds = [name for name in ("irradiance", "uncertainty") if name in table]
     head = ["row", "utc", "model", "solar_spectrum", "flags", *(f"{name}_{units}" for name, units in _SCALARS.items())]
     head += [f"{kind}_{label}_W_m-2_um-1" for label in labels for kind in kinds]
@@ -123,28 +122,27 @@ def _write_csv(table: xr.Dataset, times: Times, suns: Sequence[str], output: Pat
     if "model_spread" in table:
         head += [f"model_spread_{label}_percent" for label in labels]
         spreads = [f"{100 * value:.4g}" for value in table["model_spread"].values]
-    where = _texts("%.9g", np.stack([table[name].values for name in _SCALARS], axis=1))
+    where = np.stack([table[name].values for name in _SCALARS], axis=1)
     # (row, model, band and kind), as the head has it
-    numbers = np.stack([table[kind].transpose("row", "model", along).values for kind in kinds], axis=-1)
-    what = _texts("%.9g", numbers.reshape(*numbers.shape[:2], -1))
-    flags, titles = table["flags"].transpose("row", "model").values, table["model"].values
+    what = np.stack([table[kind].transpose("row", "model", along).values for kind in kinds], axis=-1)
+    count = len(suns)
+    every = np.concatenate([np.repeat(where, count, axis=0), what.reshape(len(where) * count, -1)], axis=1).tolist()
+    form = ",".join(["%.9g"] * len(every[0]))
+    flags = table["flags"].transpose("row", "model").values.ravel()
+    titles = [str(title).replace('"', '""') for title in table["model"].values]
+    models = [f'"{title}","{sun}"' for title, sun in zip(titles, suns, strict=True)]
     partial = output.with_name(f".{output.name}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(head)
-            for row, utc in enumerate(times.utc_strings()):
-                for place, title in enumerate(titles):
-                    first = [row + 1, utc, title, suns[place], flags[row, place]]
-                    writer.writerow([*first, *where[row], *what[row, place], *spreads])
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(",".join(head) + "\n")
+            for place, utc in enumerate(np.repeat(times.utc_strings(), count).tolist()):
+                # what is not a number is left empty
+                numbers = (form % tuple(every[place])).replace("nan", "")
+                first = f'{place // count + 1},{utc},{models[place % count]},"{flags[place]}"'
+                stream.write(",".join([first, numbers, *spreads]) + "\n")
         partial.replace(output)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise RequestError(
             f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
         ) from None
-
-
-def _texts(form: str, values: np.ndarray) -> np.ndarray:
-    """Numbers as text; what is not a number is left empty."""
-    return np.where(np.isfinite(values), np.char.mod(form, values), "")

@@ -22,7 +22,10 @@ def official_gains(acquisition: Acquisition, history: GainHistory, choice: Gains
 
     "auto" takes the product's where it carries one for every band.
     """
-    carried = {name: image.calibration.gain for name, image in acquisition.bands.items()}
+    carried = {
+        name: None if image.calibration.quantification else image.calibration.gain
+        for name, image in acquisition.bands.items()
+    }
     missing = [name for name, gain in carried.items() if gain is None]
     named = acquisition.versions.get("PHGAIN")
     if choice == "table" or (choice == "auto" and missing):

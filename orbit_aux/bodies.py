@@ -15,6 +15,8 @@ from orbit_aux.time import Times
 # node spacings that keep the 8-point interpolation below 1 mm for the Moon and 2 m for the Sun
 _MOON_STEP_S = 10_800.0
 _SUN_STEP_S = 86_400.0
+# and below 1e-10 deg for the Moon's axes
+_AXES_STEP_S = 21_600.0
 
 # IAU working group on cartographic coordinates (Archinal et al. 2011): arguments E1..E13, degrees and degrees a day
 _ARGUMENTS_DEG = np.array(
@@ -65,14 +67,7 @@ def moon_axes(times: Times) -> NDArray[np.float64]:
 
     Rz(W) Rx(90 deg - declination) Rz(90 deg + right ascension), series of Archinal et al. 2011, good to 0.006 deg.
     """
-    date, fraction = times.tdb()
-    days = (date - 2451545.0) + fraction
-    centuries = days / 36525.0
-    angles = np.radians(_ARGUMENTS_DEG[:, :1] + _ARGUMENTS_DEG[:, 1:] * days)
-    sines, cosines = np.sin(angles), np.cos(angles)
-    ascension = np.radians(269.9949 + 0.0031 * centuries + _RIGHT_ASCENSION_DEG @ sines)
-    declination = np.radians(66.5392 + 0.0130 * centuries + _DECLINATION_DEG @ cosines)
-    meridian = np.radians(38.3213 + 13.17635815 * days - 1.4e-12 * days**2 + _MERIDIAN_DEG @ sines)
+    ascension, declination, meridian = on_time_grid(times, _lunar_angles, _AXES_STEP_S).T
     node = np.stack([-np.sin(ascension), np.cos(ascension), np.zeros_like(ascension)], axis=-1)
     pole = np.stack(
         [np.cos(declination) * np.cos(ascension), np.cos(declination) * np.sin(ascension), np.sin(declination)], axis=-1
@@ -80,6 +75,19 @@ def moon_axes(times: Times) -> NDArray[np.float64]:
     transverse = np.cross(pole, node)
     c, s = np.cos(meridian)[:, None], np.sin(meridian)[:, None]
     return np.stack([c * node + s * transverse, c * transverse - s * node, pole], axis=1)
+
+
+def _lunar_angles(times: Times) -> NDArray[np.float64]:
+    """Right ascension and declination of the Moon's pole and its prime meridian, rad, shape (n, 3)."""
+    date, fraction = times.tdb()
+    days = (date - 2451545.0) + fraction
+    centuries = days / 36525.0
+    angles = np.radians(_ARGUMENTS_DEG[:, :1] + _ARGUMENTS_DEG[:, 1:] * days)
+    sines, cosines = np.sin(angles), np.cos(angles)
+    ascension = 269.9949 + 0.0031 * centuries + _RIGHT_ASCENSION_DEG @ sines
+    declination = 66.5392 + 0.0130 * centuries + _DECLINATION_DEG @ cosines
+    meridian = 38.3213 + 13.17635815 * days - 1.4e-12 * days**2 + _MERIDIAN_DEG @ sines
+    return np.asarray(np.radians(np.stack([ascension, declination, meridian], axis=-1)))
 
 
 def _moon_nodes(times: Times) -> NDArray[np.float64]:

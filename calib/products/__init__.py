@@ -7,7 +7,17 @@ from typing import Protocol
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
-from calib.products import plain, stray
+from calib.products import (
+    plain,
+    pleiades_dimap,
+    pleiades_neo,
+    pleiades_system,
+    sentinel2,
+    stray,
+    venus_muscate,
+    venus_system,
+    venus_vsc,
+)
 
 
 class Reader(Protocol):
@@ -25,7 +35,17 @@ class Reader(Protocol):
         """
 
 
-READERS: tuple[Reader, ...] = (plain, stray)
+READERS: tuple[Reader, ...] = (
+    plain,
+    venus_vsc,
+    venus_system,
+    venus_muscate,
+    pleiades_dimap,
+    pleiades_system,
+    pleiades_neo,
+    sentinel2,
+    stray,
+)
 
 
 def open_acquisition(path: Path, *, verify: bool = True, images: bool = True) -> Acquisition:

@@ -99,8 +99,8 @@ def test_what_is_missing_is_said(calibration: Calibration, sun: dict[str, float]
 
 
 def test_a_reflectance_product_has_no_radiance_by_itself() -> None:
-    with pytest.raises(InputError, match="only a reflectance"):
-        radiance(COUNTS, Calibration(quantification=known(1000.0, "DN")))
+    with pytest.raises(InputError, match="to which no gain applies"):
+        radiance(COUNTS, Calibration(quantification=known(1000.0, "DN"), gain=known(1.3, GAIN)))
 
 
 # --- the choice of gains

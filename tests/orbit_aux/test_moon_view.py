@@ -10,7 +10,7 @@ import pytest
 
 from orbit_aux.bodies import moon_position
 from orbit_aux.errors import OrbitError
-from orbit_aux.moon_view import earth_clearance, image_angle, lunar_eclipse, moon_geometry
+from orbit_aux.moon_view import behind_earth, earth_clearance, image_angle, lunar_eclipse, moon_geometry
 from orbit_aux.time import Times
 
 NAMES = {
@@ -145,3 +145,28 @@ def test_line_of_sight_over_the_earth() -> None:
 def test_impossible_observers_are_refused(observer: np.ndarray, named: str) -> None:
     with pytest.raises(OrbitError, match=named):
         moon_geometry(Times.from_utc("2018-03-06T00:00:00"), observer)
+
+
+def test_the_ground_hides_the_moon_below_its_horizon() -> None:
+    time = Times.from_utc(["2018-03-06T00:00:00"] * 4)
+    moon = moon_position(time)[0]
+    east = np.cross([0, 0, 1.0], moon) / np.linalg.norm(np.cross([0, 0, 1.0], moon))
+    towards = moon / np.linalg.norm(moon)
+
+    def ground(elevation_deg: float) -> np.ndarray:
+        angle = np.radians(90 - elevation_deg)
+        up = np.cos(angle) * towards + np.sin(angle) * east
+        return up * (1 / np.sqrt((up[0] ** 2 + up[1] ** 2) / 6378137.0**2 + up[2] ** 2 / 6356752.314**2))
+
+    # 1 km of tolerance is 1 deg of elevation; the Moon's parallax takes away another
+    places = np.stack([ground(60), ground(2), ground(-4), -7.1e6 * towards])
+    assert behind_earth(time, places).values.tolist() == [False, False, True, True]
+
+
+def test_the_same_times_are_not_computed_twice_nor_changed() -> None:
+    times = Times.from_utc("2018-03-06T00:00:00") + np.arange(5.0)
+    first = moon_position(times)
+    assert moon_position(Times(times.tai_ns)) is first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0.0
+    assert not np.array_equal(moon_position(times + 1.0), first)
