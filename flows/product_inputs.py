@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import xarray as xr
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
@@ -13,6 +14,10 @@ from calib.sensor import GainHistory, OfficialParameters
 from orbit_aux.frames import rotation
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
+
+_BORESIGHT = np.array([[0.0, 0.0, 1.0]])
+#: half a pixel of Venµs: less than a scan
+_LEAST_SCAN_RAD = 3e-6
 
 GainsFrom = Literal["auto", "product", "table"]
 
@@ -67,47 +72,43 @@ def orbit_inside(acquisition: Acquisition, platform: str) -> Orbit | None:
 
 
 def with_axes(acquisition: Acquisition) -> Acquisition:
-    """The acquisition with the axes of its image in GCRF, from its attitude and lines of sight where it does not give them itself.
+    """The acquisition with the axes of its image in GCRF, from its attitude where it does not give them itself.
 
-    The columns grow as the line of sight of the camera does across the columns; the lines as it moves over the sky with time.
+    The lines grow as the line of sight moves over the sky with time. The columns grow as the lines of sight of the camera do where the product has them;
+    else across the lines, so that columns, lines and line of sight form a right-handed triad (an image that is not mirrored) about the body's +z, and a
+    warning says so.
     """
     attitude, viewing = acquisition.attitude, acquisition.viewing
-    if (
-        acquisition.column_axis is not None
-        or attitude is None
-        or viewing is None
-        or not acquisition.start < acquisition.stop
-    ):
+    if acquisition.column_axis is not None or attitude is None or not acquisition.start < acquisition.stop:
         return acquisition
     dates = attitude["time"].values
     if acquisition.start < dates[0] or acquisition.stop > dates[-1]:
         raise InputError(f"{acquisition.label}: its attitude ends before its image does; complete the attitude file")
     # lines of sight of the first and the last column of the first band
-    sight = viewing["direction"].isel(band=0, column=[0, -1]).values
+    sight = _BORESIGHT if viewing is None else viewing["direction"].isel(band=0, column=[0, -1]).values
     middle = acquisition.start + (acquisition.stop - acquisition.start) / 2
-    ends = [acquisition.start, middle, acquisition.stop]
-    first, centre, last = (_in_gcrf(acquisition, date, sight) for date in ends)
-    column = centre[-1] - centre[0]
+    first, centre, last = (_in_gcrf(attitude, date, sight) for date in (acquisition.start, middle, acquisition.stop))
     line = last.mean(axis=0) - first.mean(axis=0)
-    column /= np.linalg.norm(column)
-    if not np.linalg.norm(line) > 1e-9:
+    if not np.linalg.norm(line) > _LEAST_SCAN_RAD:
         raise InputError(f"{acquisition.label}: its line of sight does not move over the sky; check the attitude")
-    # the image is skewed by the little that the scan is not across the array: the axes are the nearest perpendicular ones
+    column = np.cross(line, centre[0]) if viewing is None else centre[-1] - centre[0]
+    column /= np.linalg.norm(column)
+    # a scan that is not quite across the array skews the image a little: the axes are the nearest perpendicular ones
     line -= column * (column @ line)
-    return replace(acquisition, column_axis=column, line_axis=line / np.linalg.norm(line))
+    assumed = "axes of the image from the attitude, assuming that the camera looks along the body's +z and that the image is not mirrored"
+    warnings = acquisition.warnings if viewing is not None else (*acquisition.warnings, assumed)
+    return replace(acquisition, column_axis=column, line_axis=line / np.linalg.norm(line), warnings=warnings)
 
 
-def _in_gcrf(acquisition: Acquisition, date: np.datetime64, vectors: np.ndarray) -> np.ndarray:
-    attitude = acquisition.attitude
-    assert attitude is not None
-    since = (attitude["time"].values - attitude["time"].values[0]) / np.timedelta64(1, "s")
-    when = float((date - attitude["time"].values[0]) / np.timedelta64(1, "s"))
-    values = attitude["quaternion"].values.copy()
-    # neighbours on the same side of the sphere before they are interpolated
-    for row in range(1, len(values)):
-        values[row] *= np.sign(values[row] @ values[row - 1]) or 1.0
-    quaternion = np.array([np.interp(when, since, values[:, component]) for component in range(4)])
-    q0, axis = quaternion[0] / np.linalg.norm(quaternion), quaternion[1:] / np.linalg.norm(quaternion)
-    turned = vectors + 2 * np.cross(axis, np.cross(axis, vectors) + q0 * vectors)
+def _in_gcrf(attitude: xr.Dataset, date: np.datetime64, vectors: np.ndarray) -> np.ndarray:
+    """Directions (n, 3) given in the frame that the attitude rotates from, in GCRF at a date between those of the attitude."""
+    times, quaternions = attitude["time"].values, attitude["quaternion"].values
+    after = int(np.clip(np.searchsorted(times, date), 1, len(times) - 1))
+    before, behind = quaternions[after - 1], quaternions[after]
+    share = float((date - times[after - 1]) / (times[after] - times[after - 1]))
+    # a quaternion and its negative are one rotation: neighbours are taken on one side
+    mean = (1.0 - share) * before + share * behind * (1.0 if before @ behind >= 0 else -1.0)
+    scalar, axis = mean[0] / np.linalg.norm(mean), mean[1:] / np.linalg.norm(mean)
+    turned = vectors + 2.0 * np.cross(axis, np.cross(axis, vectors) + scalar * vectors)
     matrix = rotation(Times.from_utc(np.array([date])), str(attitude.attrs["rotates_to"]), "GCRF")[0]
     return np.asarray(turned @ matrix.T)

@@ -135,7 +135,7 @@ def mosaic(path: Path, tiles: Iterable[tuple[Raster, int, int]], lines: int, col
     )
 
 
-_DATE = re.compile(r"(?:UTC=)?(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d{1,9})?\d*))?Z?")
+_DATE = re.compile(r"(?:UTC=)?(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:(?<=\.\d{9})\d+)?)?Z?", re.ASCII)
 
 
 def utc_date(text: str, where: str) -> np.datetime64:

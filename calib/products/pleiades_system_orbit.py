@@ -116,7 +116,8 @@ def _polynomial(node: Node, at: np.ndarray) -> np.ndarray:
 
 
 def viewing(root: Node, bands: Sequence[str], columns: int) -> xr.Dataset | None:
-    """Lines of sight over (band, column): in the sensor's frame (x along, y across the image, z down) the direction (psi_y, -psi_x, 1).
+    """Lines of sight over (band, column): psi_x and psi_y, and the unit vector `direction` along (psi_y, -psi_x, 1), in the sensor's frame (x along, y
+    across the image, z down).
 
     PsiX and PsiY are polynomials of the column from 0 (the origin is unconfirmed: half a pixel is not told by the ground points of the file).
     """
@@ -130,7 +131,10 @@ def viewing(root: Node, bands: Sequence[str], columns: int) -> xr.Dataset | None
         if not np.all(np.abs(angle) < 0.5):
             raise block.refuse(f"{element} gives angles beyond half a radian; the file is damaged")
         table[name] = (("band", "column"), np.broadcast_to(angle, (len(bands), columns)).copy(), {"units": "rad"})
-    return table.assign_attrs(frame="sensor", direction="(psi_y, -psi_x, 1)")
+    vectors = np.stack([table["psi_y"], -table["psi_x"], np.ones_like(table["psi_x"])], axis=-1)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    table["direction"] = (("band", "column", "axis"), vectors, {"units": "1"})
+    return table.assign_attrs(frame="sensor")
 
 
 def _dates(nodes: Sequence[Node], name: str) -> np.ndarray:

@@ -75,7 +75,8 @@ def ephemeris(
 def attitude(source: str, times: np.ndarray, quaternion: ArrayLike, rotates_from: str, rotates_to: str) -> xr.Dataset:
     """Unit quaternions over (time, component), scalar q0 first, sorted by time (UTC).
 
-    v_to = q v_from q* : `rotates_from` and `rotates_to` name the frames ("spacecraft", "ITRF", "GCRF", "mean of date").
+    v_to = q v_from q* : `rotates_from` and `rotates_to` name the frames ("spacecraft", "sensor", "ITRF", "GCRF", "EME2000"; "MOD", the mean equator and
+    equinox of the date).
     """
     values = np.asarray(quaternion, dtype=float)
     norm = np.linalg.norm(values, axis=-1, keepdims=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calib.acquisition import Acquisition, BandImage, Calibration, Known
 from calib.products.files import check_size, open_raster, sole, utc_date
-from calib.products.muscate_parts import Product, band_angles, detectors, encoding, limited, present, read_masks
+from calib.products.venus_muscate_parts import Product, band_angles, detectors, encoding, limited, present, read_masks
 from calib.products.xml import Node, read_xml, root_name, shortened
 from calib.raster import Raster
 

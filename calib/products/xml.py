@@ -192,9 +192,10 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 def reason(error: BaseException) -> str:
     """The text of a foreign library's error on one line, cut to what fits it."""
-    return shortened(" ".join(str(error).split()) or type(error).__name__, 200)
+    return shortened(str(error), 200) or type(error).__name__
 
 
 def shortened(text: str, length: int = 60) -> str:
-    """The text, cut to `length` characters."""
+    """The text on one line, cut to `length` characters."""
+    text = " ".join(text[: 2 * length].split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -89,7 +89,7 @@ def read_attitudes(source: Source) -> xr.Dataset:
     times, epoch = _dated(source, listed, _day_count(listed, data["MJD_Time"][:, 0] * day), _DAY_EPOCHS, "MJD_Time")
     where = f"{listed.file}: {listed.where}"
     # in the file the scalar q0 stands last
-    body = attitude(where, times, np.roll(data["Estimated_Attitudes"], 1, axis=1), "spacecraft", "mean of date")
+    body = attitude(where, times, np.roll(data["Estimated_Attitudes"], 1, axis=1), "spacecraft", "MOD")
     flag = integers(listed, "Str_Valid_Flag", data["Str_Valid_Flag"], 3)[:, 0]
     measured = np.where(flag[:, None] > 0, np.roll(data["Str_Measured_Attitudes"], 1, axis=1), np.nan)
     body["measured_quaternion"] = _along(times, measured, "1", "component")

@@ -50,9 +50,9 @@ def seen(acquisition: Acquisition, line: float, column: int, quaternions: str = 
     image = acquisition.bands["P"]
     date = image.line_time(line)
     turn = attitude[quaternions].interp(time=date, method="linear").values
-    psi_x, psi_y = (viewing[name].sel(band="P", column=column).item() for name in ("psi_x", "psi_y"))
+    sight = viewing["direction"].sel(band="P", column=column).values
     rotation = Rotation.from_quat(turn / np.linalg.norm(turn), scalar_first=True)
-    return meet(position(orbit, date), rotation.apply([psi_y, -psi_x, 1.0]))
+    return meet(position(orbit, date), rotation.apply(sight))
 
 
 def position(orbit: xr.Dataset, date: np.datetime64) -> np.ndarray:

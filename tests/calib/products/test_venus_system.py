@@ -284,7 +284,7 @@ def test_telemetry_beside_the_product_gives_orbit_and_attitude(product: Path, tm
     np.testing.assert_allclose(acquisition.attitude["quaternion"], turn, atol=1e-12)
     # GPS seconds of week in a float, and days to thirteen decimals: well under a microsecond
     assert max(abs(acquisition.orbit["time"].values - times)) < np.timedelta64(1000, "ns")
-    assert acquisition.attitude.attrs["rotates_to"] == "mean of date"
+    assert acquisition.attitude.attrs["rotates_to"] == "MOD"
     assert sum("AUX_" in name for name in acquisition.files) == 2
 
 
