@@ -16,8 +16,16 @@ env: $(READY) ## build only the environment, in .venv, from requirements.lock
 $(READY): requirements.lock pyproject.toml .ci/env
 	@.ci/env
 
-demo: $(READY) ## simulated Moon acquisitions to a report, under Prefect; prints the report's path
-	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect
+demo: $(READY) demo-products ## products inspected, simulated Moon acquisitions to a report, under Prefect; prints the report's path
+	@$(BIN)/etalon inspect demo-products/dimap --quicklook demo-products/dimap.png
+	@$(BIN)/etalon inspect demo-products/moon/VE_TEST_VSC_1AVALD_THE_MOON_20190118.HDR
+	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect --set 'acquisitions=[data_samples/moon/*_MOON_*, demo-products/moon]'
+
+demo-products: $(READY)
+	@rm -rf demo-products demo-products.part
+	@$(BIN)/etalon simulate product pleiades-dimap --out demo-products.part/dimap
+	@$(BIN)/etalon simulate system-product data_samples/moon/VENUS_MOON_20190118T081401 --out demo-products.part/moon
+	@mv demo-products.part demo-products
 
 test: $(READY) ## run the tests
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not benchmark"
@@ -42,4 +50,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 	    --no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean: ## remove the environment and what the demo made
-	@rm -rf .venv demo-archive build
+	@rm -rf .venv demo-archive demo-products build

@@ -14,7 +14,7 @@ from calib.errors import InputError, RequestError
 
 #: the formats of flows/product_simulation.py, which is slow to import
 FORMATS = ("venus-vsc", "venus-muscate", "pleiades-dimap", "pleiades-system", "pleiades-neo", "sentinel2")
-parameters_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Propose parameter files of Venµs.")
+parameters_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Propose parameter files of Venµs: the next serial of one in force, with other numbers.")
 BasedOn = Annotated[Path, typer.Option(metavar="FILE", help="the parameter file in force; it stays as it is")]
 Table = Annotated[Path, typer.Option("--values", metavar="TABLE.csv", help="the new numbers; see docs/parameters.md")]
 From = Annotated[str, typer.Option("--from", metavar="DATE", help="first day on which the proposal is valid, UTC")]
@@ -139,6 +139,7 @@ def propose_straylight(
 
 
 def _propose(propose: Callable[[], Path], schemas: Path | None) -> None:
+    from calib.products.venus_parameters import open_parameters
     from calib.products.venus_parameters.check import validate
 
     try:
@@ -147,6 +148,8 @@ def _propose(propose: Callable[[], Path], schemas: Path | None) -> None:
     except InputError as error:
         raise RequestError(str(error)) from error
     print(made)
+    for warning in open_parameters(made).warnings:
+        print(f"warning: {warning}")
     for fault in faults:
         print(f"{made.name}: against the schemas: {fault}")
     raise typer.Exit(1 if faults else 0)

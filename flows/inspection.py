@@ -63,7 +63,9 @@ def product_facts(path: Path, acquisition: Acquisition, images: bool, spectrum: 
     known = (CONFIGS / "sensors" / f"{acquisition.sensor}.yaml").is_file()
     if response is None and known:
         response = load_sensor(acquisition.sensor).response
-    chosen = choose(acquisition, response=response, spectrum=solar_spectrum(spectrum))
+    # sunlight reflected by a site is what a solar irradiance is for
+    sun = solar_spectrum(spectrum) if acquisition.kind == "site" else None
+    chosen = choose(acquisition, response=response, spectrum=sun)
     return {
         "name": acquisition.name,
         "format": reader_of(path).TITLE,

@@ -12,11 +12,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["flows.cli", "flows.campaign", "flows.display"])
 Found = TypeVar("Found")
+
+
+class Answer(NamedTuple):
+    """What a command answered in the tests' own process."""
+
+    code: int
+    out: str
+    err: str
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from campaigns import make_products, run, write_request
+from commands import Answer
 
+from flows import cli
 from flows.campaign import Finished
 
 
@@ -42,3 +45,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     make_products(folder, 2, ("B4",), binning=16)
     return folder
+
+
+@pytest.fixture
+def etalon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """`etalon("run", request)`: the exit code and what was printed, by the command in this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("ETALON_ARCHIVE", raising=False)
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr("sys.argv", ["etalon", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        code = stop.value.code
+        return Answer(code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    return call

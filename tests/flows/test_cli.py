@@ -6,37 +6,14 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from campaigns import write_request
+from commands import Answer
 
-from flows import cli
 from flows.campaign import Finished
 from flows.simulation import shifted
 from orbit_aux.ccsds import read_oem, write_oem
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def etalon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """`etalon("run", request)`: the exit code and what was printed."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("ETALON_ARCHIVE", raising=False)
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr("sys.argv", ["etalon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        code = stop.value.code
-        return Answer(code if isinstance(code, int) else 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -51,7 +28,10 @@ COMMANDS = (
     ("plan",),
     ("reprocess",),
     *(("archive", verb) for verb in ("list", "show", "explain", "verify", "rebuild")),
-    ("simulate", "moon"),
+    *(("simulate", what) for what in ("moon", "product", "system-product")),
+    ("inspect",),
+    *(("propose", what) for what in ("phgain", "noismo", "strlgt")),
+    ("moon", "irradiance"),
 )
 
 

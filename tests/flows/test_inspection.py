@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 import yaml
+from commands import Answer
 from PIL import Image
 
 import calib.raster
-from flows import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 MOON = sorted((ROOT / "data_samples" / "moon").glob("VENUS*"))[0]
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
-
-@pytest.fixture
-def etalon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """`etalon("inspect", product)`: exit code, standard output, standard error."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["etalon", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        code = stop.value.code
-        return (code if isinstance(code, int) else 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -55,7 +42,7 @@ def stray(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_page(etalon, stray: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_page(etalon: Callable[..., Answer], stray: Path) -> None:
     code, out, err = etalon("inspect", stray)
     assert (code, err) == (0, "")
     assert "stray image" in out and "2017-10-07T07:57:43.000Z" in out
@@ -66,7 +53,9 @@ def test_the_page(etalon, stray: Path) -> None:  # type: ignore[no-untyped-def]
     assert "warning: B0: the product's solar irradiance 999 departs by -48" in out
 
 
-def test_json_says_the_same_and_no_pixel_is_read(etalon, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_json_says_the_same_and_no_pixel_is_read(
+    etalon: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calib.raster, "_read_file", None)
     code, out, _ = etalon("inspect", MOON, "--json")
     facts = json.loads(out)
@@ -76,7 +65,7 @@ def test_json_says_the_same_and_no_pixel_is_read(etalon, monkeypatch: pytest.Mon
     assert facts["bands"]["B5"]["line_period_ms"] > 0
 
 
-def test_a_quicklook_shows_every_band(etalon, stray: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_quicklook_shows_every_band(etalon: Callable[..., Answer], stray: Path, tmp_path: Path) -> None:
     code, out, _ = etalon("inspect", stray, "--quicklook", tmp_path / "q" / "look.png")
     assert code == 0 and "look.png" in out
     picture = np.asarray(Image.open(tmp_path / "q" / "look.png").convert("RGB")).astype(int)
@@ -88,7 +77,7 @@ def test_a_quicklook_shows_every_band(etalon, stray: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("what", ["absent", "README.md", "folder"])
-def test_what_is_no_product_is_a_bad_request(etalon, tmp_path: Path, what: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_product_is_a_bad_request(etalon: Callable[..., Answer], tmp_path: Path, what: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "README.md").write_text("text")
     code, out, err = etalon("inspect", tmp_path / what)
@@ -97,7 +86,7 @@ def test_what_is_no_product_is_a_bad_request(etalon, tmp_path: Path, what: str) 
     assert what == "absent" or "known: " in err
 
 
-def test_a_damaged_product_is_one_sentence(etalon, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_product_is_one_sentence(etalon: Callable[..., Answer], tmp_path: Path) -> None:
     copy = shutil.copytree(MOON, tmp_path / "copy")
     (copy / "B1.tif").write_bytes(b"II*\0")
     (copy / "MANIFEST.json").unlink()
