@@ -41,7 +41,7 @@ class Raster:
         return lazy_counts((self,))[0]
 
     def thumbnail(self, longest: int) -> np.ndarray:
-        """A coarse look of at most `longest` samples a side: every n-th count, without holding the image in memory."""
+        """A coarse look of at most `longest` samples a side: every n-th count (of JPEG 2000 its coarser levels), without holding the image in memory."""
         step = math.ceil(max(self.lines, self.columns) / longest)
         shape = math.ceil(self.lines / step), math.ceil(self.columns / step)
         if not self.tiles:

@@ -14,7 +14,11 @@ from calib.errors import InputError, RequestError
 
 #: the formats of flows/product_simulation.py, which is slow to import
 FORMATS = ("venus-vsc", "venus-muscate", "pleiades-dimap", "pleiades-system", "pleiades-neo", "sentinel2")
-parameters_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Propose parameter files of Venµs: the next serial of one in force, with other numbers.")
+parameters_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Propose parameter files of Venµs: the next serial of one in force.",
+)
 BasedOn = Annotated[Path, typer.Option(metavar="FILE", help="the parameter file in force; it stays as it is")]
 Table = Annotated[Path, typer.Option("--values", metavar="TABLE.csv", help="the new numbers; see docs/parameters.md")]
 From = Annotated[str, typer.Option("--from", metavar="DATE", help="first day on which the proposal is valid, UTC")]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from calib import config
+from calib import config, spectra
 from calib.config import Model, frozen
 from calib.errors import RequestError
 from calib.lineage import digest
@@ -98,7 +98,7 @@ def load_model(name: str, solar_spectrum: str, beside: Path | None = None, force
         return read_lime(path, *solar_table(solar_spectrum, beside), force=force)
     path = config.find("models", name, beside)
     content = config.load(ModelFile, path)
-    table = read_table(path.parent / content.bands)
+    table = spectra.read_table(path.parent / content.bands)
     terms = {key: np.array([value]) for key, value in content.terms.items()} | {
         key: value for key, value in table.items() if key not in ("wavelength_nm", "apollo_factor")
     }
@@ -141,50 +141,16 @@ def check_sign(latitude_slope: np.ndarray, source: str) -> None:
 
 def solar_table(name: str, beside: Path | None) -> tuple[str, dict[str, np.ndarray]]:
     """Name and columns (wavelength_nm, irradiance_W_m2_nm) of a shipped solar spectrum or of the user's .csv file."""
-    if name.endswith(".csv"):
-        path = Path(name) if beside is None else beside / name
-    else:
-        path = config.CONFIGS / "spectra" / f"{name}.csv"
-        if not path.is_file():
-            known = [item.stem for item in path.parent.glob("*.csv")]
-            raise RequestError(
-                f"no solar spectrum '{name}'{config.suggestion(name, known)} (or give the path of a .csv file)"
-            )
-    table = read_table(path)
-    if "irradiance_W_m2_nm" not in table or not np.all(table["irradiance_W_m2_nm"] > 0):
-        raise RequestError(f"{path}: needs a column irradiance_W_m2_nm of positive numbers")
-    return path.stem, table
+    sun = spectra.solar_spectrum(name, beside)
+    return str(sun.name), {"wavelength_nm": sun["wavelength"].values, "irradiance_W_m2_nm": sun.values}
 
 
 def read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Wavelengths in nm and reflectances of a lunar spectrum."""
-    table = read_table(path)
+    table = spectra.read_table(path)
     if "reflectance" not in table or not np.all(table["reflectance"] > 0):
         raise RequestError(f"{path}: needs a column reflectance of positive numbers")
     return fixed(table["wavelength_nm"]), fixed(table["reflectance"])
-
-
-def read_table(path: Path) -> dict[str, np.ndarray]:
-    """Columns of a CSV by name; the first is wavelength_nm and grows; lines that start with # are ignored."""
-    try:
-        lines = [
-            line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")
-        ]
-        names = lines[0].split(",")
-        values = np.array([[float(item) for item in line.split(",")] for line in lines[1:]])
-        table = dict(zip(names, values.T, strict=True))
-    except (OSError, ValueError, IndexError) as error:
-        raise RequestError(f"{path}: cannot be read as a table of numbers with a wavelength ({error})") from None
-    if (
-        names[0] != "wavelength_nm"
-        or len(values) < 2
-        or not np.isfinite(values).all()
-        or not np.all(np.diff(values[:, 0]) > 0)
-    ):
-        raise RequestError(
-            f"{path}: needs first a column wavelength_nm that grows, two rows or more, and finite numbers"
-        )
-    return table
 
 
 def fixed(array: np.ndarray) -> np.ndarray:

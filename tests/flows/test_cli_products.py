@@ -14,9 +14,10 @@ from PIL import Image
 
 import calib.raster
 from calib.products import open_acquisition, plain
+from calib.products.venus_parameters.straylight import Crosstalk, Filter, Straylight, Strip
 from calib.radiometry import reflectance
 from calib.simulate.products.scene import site_scene
-from calib.simulate.products.venus_parameters import Identity, write_gains
+from calib.simulate.products.venus_parameters import Identity, write_gains, write_noise, write_straylight_filters
 from flows.cli_products import FORMATS
 from flows.product_simulation import FORMATS as WRITERS
 
@@ -165,6 +166,35 @@ def proposal(folder: Path, in_force: Path, start: str = "2019-03-01") -> list[ob
     """The words of a proposal of the gains in `gains.csv`."""
     words = ["propose", "phgain", "--based-on", in_force, "--values", folder / "gains.csv"]
     return [*words, "--from", start, "--out", folder / "out"]
+
+
+def test_proposals_of_noise_and_stray_light(etalon: Callable[..., Answer], tmp_path: Path) -> None:
+    identity = Identity(serial=3, start=np.datetime64("2017-08-01"))
+    noise = write_noise(tmp_path / "gipp", identity, dict.fromkeys(GAINS, 1.2), dict.fromkeys(GAINS, 0.01))
+    paths = (Crosstalk("B1", Filter("SPATIAL", np.ones((3, 3), "f4") / 9), 4, (Strip(0, 5199, 0.003, -5),)),)
+    stray = write_straylight_filters(tmp_path / "gipp", identity, Straylight("B2", crosstalks=paths))
+    (tmp_path / "noise.csv").write_text("band,a,b\nB4,1.5,0.02\n")
+    (tmp_path / "stray.csv").write_text("source,factor\nB1,0.0045\n")
+    for kind, base in (("noismo", noise), ("strlgt", stray)):
+        table = tmp_path / f"{'noise' if kind == 'noismo' else 'stray'}.csv"
+        words = (
+            "propose",
+            kind,
+            "--based-on",
+            base,
+            "--values",
+            table,
+            "--from",
+            "2019-03-01",
+            "--out",
+            tmp_path / "out",
+        )
+        code, out, err = etalon(*words)
+        assert (code, err) == (0, "") and "_00004_20190301_" in out
+        code, out, _ = etalon("inspect", out.splitlines()[0])
+        assert code == 0
+    code, _, err = etalon("propose", "strlgt", "--based-on", noise, *words[4:])
+    assert code == 2 and "NOISMO" in err
 
 
 def test_a_proposal_is_validated(etalon: Callable[..., Answer], tmp_path: Path, in_force: Path, shared: Path) -> None:
