@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -207,6 +207,23 @@ def file_lock(path: Path, on_wait: Callable[[], None] | None = None, keep: bool 
                 if not keep:
                     path.unlink(missing_ok=True)
             return
+        finally:
+            os.close(handle)
+
+
+def remove_free_locks(paths: Iterable[Path]) -> None:
+    """Remove lock files that nobody holds: those of processes that died between their result and the end of their lock."""
+    for path in paths:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _leads_to(path, handle):
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
         finally:
             os.close(handle)
 

@@ -33,6 +33,8 @@ def prepare(folder: Path) -> None:
         if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(EACCES, "no permission to write", str(place))
         disk.remove_leftovers(place)
+    # locks of results are named by their keys; those of the index and the ledger stay
+    disk.remove_free_locks((folder / LOCKS).glob("?" * 64 + ".lock"))
 
 
 def _found(folder: Path) -> None:

@@ -132,3 +132,13 @@ def test_what_reads_back_otherwise_is_not_stored(archive: Archive, monkeypatch: 
         archive.put(sample())
     assert not archive.contains(sample().key, "gain")
     assert not list(archive.folder.rglob(".part-*"))
+
+
+def test_locks_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    dead, held = tmp_path / "dead.lock", tmp_path / "held.lock"
+    dead.touch()
+    with disk.file_lock(held):
+        disk.remove_free_locks([dead, held, tmp_path / "gone.lock"])
+        assert not dead.exists() and held.exists()
+    disk.remove_free_locks([held])
+    assert not held.exists()
