@@ -1,0 +1,277 @@
+"""The kernels of one band: found one after another in its sky, and fitted together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.moon.straylight.search import BandSky, Way
+from calib.moon.straylight.templates import Kernel, Sky
+
+_ITERATIONS = 25
+_HUBER_SIGMA = 4.0
+#: cells averaged in each direction to see whether the noise averages down
+_COARSE = 4
+#: the median of the square of a normal deviate
+_MEDIAN_SQUARE = 0.4549
+#: a ghost's displacement over its uncertainty, squared, from which on it is no halo, whatever the fit
+_NOT_DISPLACED = 36.0
+#: disk radii along the scan by which a ghost may miss the place of a crosstalk, to be tried as one
+_NEARBY = 0.05
+#: how far beyond its search range a kernel may settle
+_BEYOND = 1.3
+#: explanations that fit worse by less than this in chi square are not told apart
+_SAME_CHI_SQUARE = 9.0
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The kernels of a band with the covariance of all their free numbers (those of a kernel together, the factor first) and their significance.
+
+    `hidden` is the uncertainty of each factor by crosstalks that may hide below the limit. `alternatives` names per kernel the other ways that explain its light as well, `joint` is the uncertainty of its factor where theirs are free too;
+    `noise_scale`, which is in all uncertainties, tells by how much the noise averages down less than white noise does (1: as white noise).
+    """
+
+    kernels: tuple[Kernel, ...]
+    covariance: np.ndarray
+    significance: tuple[float, ...]
+    alternatives: tuple[tuple[str, ...], ...]
+    joint: tuple[float, ...]
+    hidden: tuple[float, ...]
+    noise_scale: float
+
+    def factors(self) -> list[int]:
+        """Where in the covariance the factor of each kernel stands."""
+        sizes = [len(kernel.free) for kernel in self.kernels]
+        return [int(item) for item in np.cumsum([0, *sizes])[: len(sizes)]]
+
+
+def find(band: BandSky, ways: tuple[Way, ...], limit: float, most: int, start: tuple[Kernel, ...] = ()) -> Found:
+    """The kernels beyond `limit` sigma, `most` at most, beginning with those of an earlier pass."""
+    kernels, covariance = refine(band, ways, start)
+    for _ in range(2 * most):
+        residual = band.residual(kernels)
+        scale = noise_scale(band.sky, residual)
+        grown = False
+        candidate = _candidate(band, residual, ways, kernels) if len(kernels) < most else None
+        if candidate is not None:
+            trial, trial_covariance = _settled(band, ways, *refine(band, ways, (*kernels, candidate)))
+            gain = _chi_square(band, kernels) - _chi_square(band, trial)
+            if gain > (limit * scale) ** 2:
+                kernels, covariance, grown = trial, trial_covariance, True
+        significance = _significance(band, kernels)
+        if kernels and min(significance) < limit * scale:
+            weak = int(np.argmin(significance))
+            kernels, covariance = refine(band, ways, kernels[:weak] + kernels[weak + 1 :])
+        elif not grown:
+            break
+    scale = noise_scale(band.sky, band.residual(kernels))
+    alternatives, joint = _degeneracy(band, ways, kernels)
+    found = Found(
+        kernels,
+        covariance * scale**2,
+        tuple(item / scale for item in _significance(band, kernels)),
+        alternatives,
+        tuple(item * scale for item in joint),
+        (),
+        scale,
+    )
+    return replace(found, hidden=_hidden(band, ways, found, limit * scale))
+
+
+def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:
+    """The kernels that fit best, all their numbers together, by damped Gauss-Newton steps with Huber's weights; and the covariance for white noise.
+
+    Displacements and blurs that the sky does not tell are held by their search range as by a prior.
+    """
+    kernels, damping = start, 1e-3
+    if not kernels:
+        return (), np.zeros((0, 0))
+    prior, reference = _prior(ways, kernels), _numbers(kernels)
+    normal, right, cost = _linear(band, kernels)
+    cost += float(prior @ (_numbers(kernels) - reference) ** 2)
+    for _ in range(_ITERATIONS):
+        matrix = normal + np.diag(prior + damping * np.diag(normal) + 1e-12)
+        step = np.linalg.solve(matrix, right - prior * (_numbers(kernels) - reference))
+        trial = _stepped(ways, kernels, step)
+        trial_normal, trial_right, trial_cost = _linear(band, trial)
+        trial_cost += float(prior @ (_numbers(trial) - reference) ** 2)
+        if trial_cost > cost:
+            damping *= 8
+            if damping > 1e4:
+                break
+            continue
+        settled = cost - trial_cost < 1e-3
+        kernels, normal, right, cost, damping = trial, trial_normal, trial_right, trial_cost, damping / 4
+        if settled:
+            break
+    return kernels, np.linalg.inv(normal + np.diag(prior + 1e-12))
+
+
+def _settled(
+    band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...], covariance: np.ndarray
+) -> tuple[tuple[Kernel, ...], np.ndarray]:
+    """The kernels, each ghost told as what needs less: as the crosstalk whose light falls there, or, where it is not displaced, as a halo."""
+    for number in range(len(kernels)):
+        for simpler in _simpler(ways, kernels, number, covariance):
+            trial, trial_covariance = refine(band, ways, (*kernels[:number], simpler, *kernels[number + 1 :]))
+            if _chi_square(band, trial) - _chi_square(band, kernels) < _SAME_CHI_SQUARE:
+                kernels, covariance = trial, trial_covariance
+                break
+    return kernels, covariance
+
+
+def _simpler(ways: tuple[Way, ...], kernels: tuple[Kernel, ...], number: int, covariance: np.ndarray) -> list[Kernel]:
+    """What a ghost may be instead."""
+    ghost = kernels[number]
+    if ghost.kind != "ghost":
+        return []
+    taken = {kernel.source for kernel in kernels if kernel.kind == "crosstalk"}
+    found = []
+    for way in ways:
+        along = ghost.offset + ghost.y - way.offset
+        if way.kind == "crosstalk" and way.source not in taken and way.holds(ghost, slack=_NEARBY):
+            within = float(np.clip(along, -way.reach[1], way.reach[1]))
+            found.append(replace(ghost, kind="crosstalk", source=way.source, offset=way.offset, y=within))
+    first = sum(len(kernel.free) for kernel in kernels[:number]) + 1
+    place = np.array([ghost.x, ghost.y])
+    distance = place @ np.linalg.solve(covariance[first : first + 2, first : first + 2], place)
+    if distance < _NOT_DISPLACED:
+        found.append(replace(ghost, kind="halo", x=0.0, y=0.0))
+    return found
+
+
+def noise_scale(sky: Sky, residual: np.ndarray) -> float:
+    """How much larger the residual of groups of cells is than white noise would leave it; at least one."""
+    rows, columns = (size // _COARSE * _COARSE for size in residual.shape)
+    shape = rows // _COARSE, _COARSE, columns // _COARSE, _COARSE
+    weight = sky.weight[:rows, :columns].reshape(shape)
+    summed = (weight * residual[:rows, :columns].reshape(shape)).sum(axis=(1, 3))
+    kept = np.count_nonzero(weight, axis=(1, 3)) == _COARSE**2
+    if np.count_nonzero(kept) < 50:
+        return 1.0
+    square = summed[kept] ** 2 / weight.sum(axis=(1, 3))[kept]
+    return float(max(1.0, np.sqrt(np.median(square) / _MEDIAN_SQUARE)))
+
+
+def _candidate(band: BandSky, residual: np.ndarray, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) -> Kernel | None:
+    """The strongest kernel; among ways that explain the light alike, the one that displaces it least of its range. A source gives a band one
+    crosstalk."""
+    taken = {(kernel.kind, kernel.source) for kernel in kernels if kernel.kind == "crosstalk"}
+    # wings and halos are ghosts that turn out not to be displaced: tried first, they would pass for several kernels together
+    open_ways = tuple(way for way in ways if way.kind != "halo" and (way.kind, way.source) not in taken)
+    ranked = [item for item in band.candidates(residual, open_ways) if item[0] > 0]
+    alike = [kernel for gain, kernel in ranked if gain > ranked[0][0] - _SAME_CHI_SQUARE]
+    return min(alike, key=lambda kernel: _reached(ways, kernel), default=None)
+
+
+def _reached(ways: tuple[Way, ...], kernel: Kernel) -> float:
+    reach = _way_of(ways, kernel).reach
+    return max(abs(kernel.x) / max(reach[0], 1e-9), abs(kernel.y) / max(reach[1], 1e-9))
+
+
+def _linear(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[np.ndarray, np.ndarray, float]:
+    """Normal matrix, right side and cost (Huber) of the free numbers of the kernels."""
+    stacks = [band.disks[kernel.source].stray(kernel, slopes=True) for kernel in kernels]
+    model = np.sum([kernel.factor * stack[0] for kernel, stack in zip(kernels, stacks, strict=True)], axis=0)
+    residual = band.sky.flat(band.counts - model)
+    templates = band.sky.flat(np.concatenate(stacks))
+    sigma = np.abs(residual) * np.sqrt(band.sky.weight)
+    held = np.minimum(1.0, _HUBER_SIGMA / np.maximum(sigma, 1e-9))
+    cost = float(np.sum(np.where(sigma < _HUBER_SIGMA, sigma**2, 2 * _HUBER_SIGMA * sigma - _HUBER_SIGMA**2)))
+    right = np.tensordot(templates, band.sky.weight * held * residual, axes=([1, 2], [0, 1]))
+    return band.sky.normal(templates), right, cost
+
+
+def _chi_square(band: BandSky, kernels: tuple[Kernel, ...]) -> float:
+    return float(np.sum(band.sky.weight * band.residual(kernels) ** 2))
+
+
+def _fixed_normal(band: BandSky, kernels: tuple[Kernel, ...]) -> np.ndarray:
+    """Normal matrix of the factors alone."""
+    return band.sky.normal(band.sky.flat(np.concatenate([band.disks[item.source].stray(item) for item in kernels])))
+
+
+def _significance(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[float, ...]:
+    """By how many sigma (white noise) each factor differs from nothing, the others being free."""
+    if not kernels:
+        return ()
+    sigma = np.sqrt(np.diag(np.linalg.pinv(_fixed_normal(band, kernels), hermitian=True)))
+    return tuple(abs(kernel.factor) / float(u) for kernel, u in zip(kernels, sigma, strict=True))
+
+
+def _degeneracy(
+    band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]
+) -> tuple[tuple[tuple[str, ...], ...], tuple[float, ...]]:
+    """Per kernel, the other ways that would explain its light within what the sky tells apart, and the uncertainty of its factor beside theirs."""
+    names, joint = [], []
+    for number, kernel in enumerate(kernels):
+        others = [
+            Kernel(way.kind, way.source, way.offset, kernel.x, kernel.offset + kernel.y - way.offset, kernel.blur)
+            for way in ways
+            if (way.kind, way.source) != (kernel.kind, kernel.source) and way.kind != "halo" and way.holds(kernel)
+        ]
+        normal = _fixed_normal(band, (*kernels, *others))
+        light = kernel.factor**2 * normal[number, number]
+        size = len(kernels)
+        alike = [
+            item
+            for item in range(size, size + len(others))
+            if light * (1 - normal[number, item] ** 2 / (normal[number, number] * normal[item, item] + 1e-300))
+            < _SAME_CHI_SQUARE
+        ]
+        kept = [*range(size), *alike]
+        covariance = np.linalg.pinv(normal[np.ix_(kept, kept)], hermitian=True, rcond=1e-12)
+        names.append(tuple(others[item - size].kind + " " + others[item - size].source for item in alike))
+        joint.append(float(np.sqrt(covariance[number, number])))
+    return tuple(names), tuple(joint)
+
+
+def _hidden(band: BandSky, ways: tuple[Way, ...], found: Found, limit: float) -> tuple[float, ...]:
+    """The uncertainty of each factor by crosstalks that were not found: each may have any factor below its limit."""
+    if not found.kernels:
+        return ()
+    taken = {(kernel.kind, kernel.source) for kernel in found.kernels}
+    slopes = np.concatenate([band.disks[kernel.source].stray(kernel, slopes=True) for kernel in found.kernels])
+    variance = np.zeros(len(slopes))
+    for way in ways:
+        if way.kind != "crosstalk" or (way.kind, way.source) in taken:
+            continue
+        template = band.disks[way.source].stray(Kernel("crosstalk", way.source, way.offset, 0.0, 0.0, way.blurs[0]))[0]
+        square = band.sky.square(template)
+        if square > 0:
+            pulled = np.tensordot(slopes, band.sky.weight * band.sky.flat(template), axes=([1, 2], [0, 1]))
+            variance += (found.covariance / found.noise_scale**2 @ pulled * limit) ** 2 / (3 * square)
+    return tuple(float(item) for item in np.sqrt(variance[found.factors()]))
+
+
+def _numbers(kernels: tuple[Kernel, ...]) -> np.ndarray:
+    return np.array([getattr(kernel, name) for kernel in kernels for name in kernel.free])
+
+
+def _prior(ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) -> np.ndarray:
+    """Inverse squares of the search ranges for displacements and blurs; none for the factors."""
+    rows = []
+    for kernel in kernels:
+        way = _way_of(ways, kernel)
+        width = {"factor": np.inf, "x": way.reach[0], "y": way.reach[1], "blur": way.blurs[-1]}
+        rows += [max(width[name], 1e-6) ** -2.0 for name in kernel.free]
+    return np.array(rows)
+
+
+def _way_of(ways: tuple[Way, ...], kernel: Kernel) -> Way:
+    return next(way for way in ways if (way.kind, way.source) == (kernel.kind, kernel.source))
+
+
+def _stepped(ways: tuple[Way, ...], kernels: tuple[Kernel, ...], step: np.ndarray) -> tuple[Kernel, ...]:
+    """The kernels after a step, held about within their range."""
+    moved, first = [], 0
+    for kernel in kernels:
+        way, size = _way_of(ways, kernel), len(kernel.free)
+        item = kernel.moved(step[first : first + size])
+        across, along = (_BEYOND * reach for reach in way.reach)
+        x, y = float(np.clip(item.x, -across, across)), float(np.clip(item.y, -along, along))
+        moved.append(replace(item, x=x, y=y, blur=float(np.clip(item.blur, 0.0, _BEYOND * way.blurs[-1]))))
+        first += size
+    return tuple(moved)
