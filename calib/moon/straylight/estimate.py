@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from calib.config import Model
-from calib.moon.straylight.fit import Found, find
+from calib.moon.straylight.fit import Found, Limits, find
 from calib.moon.straylight.maps import DiskMaps
 from calib.moon.straylight.search import BandSky, Way, limit_of
 from calib.moon.straylight.templates import DISK_EDGE, DiskImage, Kernel
@@ -24,7 +24,9 @@ class StraylightParameters(Model):
     """How stray light is looked for. Lengths in disk radii."""
 
     radius_cells: int = Field(default=48, ge=16, le=400, description="cells of the maps to a radius of the disk")
-    extent: tuple[float, float] = Field(default=(2.0, 4.0), description="of the maps from the centre, columns and lines")
+    extent: tuple[float, float] = Field(
+        default=(2.0, 4.0), description="of the maps from the centre, columns and lines"
+    )
     wing_margin: Fraction = Field(
         default=0.03, ge=0.02, lt=0.5, description="sky begins so far from the limb: nearer lie the wings of the optics"
     )
@@ -39,6 +41,9 @@ class StraylightParameters(Model):
     halo_blurs: tuple[Fraction, Fraction] = Field(default=(0.06, 0.2), description="those of a halo")
     false_alarm: Fraction = Field(
         default=0.01, gt=0, lt=0.5, description="chance that noise alone shows a kernel anywhere in an acquisition"
+    )
+    least_share: Fraction = Field(
+        default=0.00005, ge=0, description="no kernel adds less, of the disk's mean: so well is the disk itself known"
     )
     kernels: int = Field(default=6, ge=1, le=20, description="at most, in a band")
     passes: int = Field(default=2, ge=1, le=5, description="each with disks freed from the stray light found before")
@@ -66,7 +71,7 @@ class Estimate:
     sensitivity: np.ndarray
     seen: np.ndarray
     level: np.ndarray
-    margin: float
+    parameters: StraylightParameters
 
     @cached_property
     def kernels(self) -> dict[str, tuple[Kernel, ...]]:
@@ -77,16 +82,17 @@ class Estimate:
 def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estimate:
     """The kernels of every band and every ordered pair of bands that stand out of the noise, the chance of a false one over all of them controlled."""
     ways = {band: _ways(maps, number, parameters) for number, band in enumerate(maps.bands)}
-    trials = sum(
-        len(way.displacements(maps.cell)) * len(way.blurs) for several in ways.values() for way in several
-    )
+    trials = sum(len(way.displacements(maps.cell)) * len(way.blurs) for several in ways.values() for way in several)
     limit = limit_of(parameters.false_alarm, trials)
     kernels: dict[str, tuple[Kernel, ...]] = dict.fromkeys(maps.bands, ())
     found: dict[str, Found] = {}
     for _ in range(parameters.passes):
         disks = clean_disks(maps, kernels)
         skies = {band: band_sky(maps, number, disks, parameters.wing_margin) for number, band in enumerate(maps.bands)}
-        found = {band: find(sky, ways[band], limit, parameters.kernels, kernels[band]) for band, sky in skies.items()}
+        found = {}
+        for band, sky in skies.items():
+            least = {name: parameters.least_share * disks[band].level / disk.level for name, disk in disks.items()}
+            found[band] = find(sky, ways[band], Limits(limit, least, parameters.kernels), kernels[band])
         kernels = {band: item.kernels for band, item in found.items()}
     sensitivity, seen = (np.full((len(maps.bands),) * 2, fill) for fill in (np.inf, 0.0))
     for row, band in enumerate(maps.bands):
@@ -96,7 +102,7 @@ def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estima
                 sensitivity[pair] = skies[band].sensitivity(way) * found[band].noise_scale
                 seen[pair] = skies[band].seen(way)
     level = np.array([disks[band].level for band in maps.bands])
-    return Estimate(maps, found, limit, sensitivity, seen, level, parameters.wing_margin)
+    return Estimate(maps, found, limit, sensitivity, seen, level, parameters)
 
 
 def band_sky(maps: DiskMaps, number: int, disks: Mapping[str, DiskImage], margin: float) -> BandSky:
@@ -120,7 +126,9 @@ def clean_disks(maps: DiskMaps, kernels: Mapping[str, tuple[Kernel, ...]]) -> di
 def stray_light(disks: Mapping[str, DiskImage], kernels: tuple[Kernel, ...]) -> np.ndarray:
     """What kernels add to the map of a band, counts over (y, x)."""
     shape = next(iter(disks.values())).shape
-    return np.sum([np.zeros(shape), *(item.factor * disks[item.source].stray(item)[0] for item in kernels)], axis=0)
+    return np.asarray(
+        np.sum([np.zeros(shape), *(item.factor * disks[item.source].stray(item)[0] for item in kernels)], axis=0)
+    )
 
 
 def _ways(maps: DiskMaps, number: int, parameters: StraylightParameters) -> tuple[Way, ...]:
@@ -133,7 +141,13 @@ def _ways(maps: DiskMaps, number: int, parameters: StraylightParameters) -> tupl
     covered = maps.y[maps.pixels[number].any(axis=1)]
     room = DISK_EDGE + parameters.crosstalk_lines
     others = [
-        Way("crosstalk", source, float(offset), (parameters.crosstalk_columns, parameters.crosstalk_lines), parameters.blurs)
+        Way(
+            "crosstalk",
+            source,
+            float(offset),
+            (parameters.crosstalk_columns, parameters.crosstalk_lines),
+            parameters.blurs,
+        )
         for source, offset in zip(maps.bands, maps.offset[number], strict=True)
         if source != band and covered[0] - room < offset < covered[-1] + room
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,8 +30,9 @@ _SAME_CHI_SQUARE = 9.0
 class Found:
     """The kernels of a band with the covariance of all their free numbers (those of a kernel together, the factor first) and their significance.
 
-    `hidden` is the uncertainty of each factor by crosstalks that may hide below the limit. `alternatives` names per kernel the other ways that explain its light as well, `joint` is the uncertainty of its factor where theirs are free too;
-    `noise_scale`, which is in all uncertainties, tells by how much the noise averages down less than white noise does (1: as white noise).
+    `hidden` is the uncertainty of each factor by crosstalks that may hide below the limit. `alternatives` names per kernel the other ways that explain
+    its light as well, `joint` is the uncertainty of its factor where theirs are free too. `noise_scale`, which is in all uncertainties, tells by how much
+    the noise averages down less than white noise does (1: as white noise).
     """
 
     kernels: tuple[Kernel, ...]
@@ -47,22 +49,41 @@ class Found:
         return [int(item) for item in np.cumsum([0, *sizes])[: len(sizes)]]
 
 
-def find(band: BandSky, ways: tuple[Way, ...], limit: float, most: int, start: tuple[Kernel, ...] = ()) -> Found:
-    """The kernels beyond `limit` sigma, `most` at most, beginning with those of an earlier pass."""
+@dataclass(frozen=True)
+class Limits:
+    """When a kernel is one: beyond `sigmas`, and with a factor of at least `factor` for its source; `most` of them in a band."""
+
+    sigmas: float
+    factor: Mapping[str, float]
+    most: int
+
+    def weakest(self, kernels: tuple[Kernel, ...], significance: tuple[float, ...], noise_scale: float) -> int | None:
+        """The kernel that is none, the least significant one first."""
+        ranked = sorted(range(len(kernels)), key=lambda item: significance[item])
+        for item in ranked:
+            kernel = kernels[item]
+            if significance[item] < self.sigmas * noise_scale or abs(kernel.factor) < self.factor[kernel.source]:
+                return item
+        return None
+
+
+def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kernel, ...] = ()) -> Found:
+    """The kernels that stand out, beginning with those of an earlier pass."""
     kernels, covariance = refine(band, ways, start)
-    for _ in range(2 * most):
+    for _ in range(2 * limits.most):
         residual = band.residual(kernels)
         scale = noise_scale(band.sky, residual)
         grown = False
-        candidate = _candidate(band, residual, ways, kernels) if len(kernels) < most else None
+        candidate = _candidate(band, residual, ways, kernels) if len(kernels) < limits.most else None
         if candidate is not None:
             trial, trial_covariance = _settled(band, ways, *refine(band, ways, (*kernels, candidate)))
             gain = _chi_square(band, kernels) - _chi_square(band, trial)
-            if gain > (limit * scale) ** 2:
+            weak = limits.weakest(trial, _significance(band, trial), scale)
+            # a newcomer that is none itself ends the search; one that makes another superfluous replaces it
+            if gain > (limits.sigmas * scale) ** 2 and weak != len(trial) - 1:
                 kernels, covariance, grown = trial, trial_covariance, True
-        significance = _significance(band, kernels)
-        if kernels and min(significance) < limit * scale:
-            weak = int(np.argmin(significance))
+        weak = limits.weakest(kernels, _significance(band, kernels), scale)
+        if weak is not None:
             kernels, covariance = refine(band, ways, kernels[:weak] + kernels[weak + 1 :])
         elif not grown:
             break
@@ -77,7 +98,7 @@ def find(band: BandSky, ways: tuple[Way, ...], limit: float, most: int, start: t
         (),
         scale,
     )
-    return replace(found, hidden=_hidden(band, ways, found, limit * scale))
+    return replace(found, hidden=_hidden(band, ways, found, limits.sigmas * scale))
 
 
 def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:
@@ -155,7 +176,9 @@ def noise_scale(sky: Sky, residual: np.ndarray) -> float:
     return float(max(1.0, np.sqrt(np.median(square) / _MEDIAN_SQUARE)))
 
 
-def _candidate(band: BandSky, residual: np.ndarray, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) -> Kernel | None:
+def _candidate(
+    band: BandSky, residual: np.ndarray, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]
+) -> Kernel | None:
     """The strongest kernel; among ways that explain the light alike, the one that displaces it least of its range. A source gives a band one
     crosstalk."""
     taken = {(kernel.kind, kernel.source) for kernel in kernels if kernel.kind == "crosstalk"}

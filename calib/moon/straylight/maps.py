@@ -66,7 +66,7 @@ class DiskMaps:
 
     def radius(self) -> np.ndarray:
         """Distance of the cells from the centre of the disk, over (y, x), disk radii."""
-        return np.hypot(self.y[:, np.newaxis], self.x)
+        return np.asarray(np.hypot(self.y[:, np.newaxis], self.x))
 
 
 def disk_maps(
@@ -212,9 +212,7 @@ def _disk_level(counts: xr.DataArray, place: Place, window: slice, level: np.nda
     return max(float(sample[:, inside].mean()), 0.0)
 
 
-def _mended(
-    values: np.ndarray, radius: np.ndarray, light: tuple[float, float, float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _mended(values: np.ndarray, radius: np.ndarray, light: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Values with lone pixels and dead columns of the disk replaced from both sides of the line, and which count (1 or 0).
 
     `light`: noise of the sky, growth of its square with the signal, mean signal of the disk, DN.

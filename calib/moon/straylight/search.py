@@ -31,9 +31,7 @@ class Way:
         """Displacements to be tried, (down, right) in cells."""
         across, along = (int(reach / cell) // _STRIDE * _STRIDE for reach in self.reach)
         every = [
-            (down, right)
-            for down in range(-along, along + 1, _STRIDE)
-            for right in range(-across, across + 1, _STRIDE)
+            (down, right) for down in range(-along, along + 1, _STRIDE) for right in range(-across, across + 1, _STRIDE)
         ]
         # a ghost that is not displaced is a halo
         return [item for item in every if self.kind != "ghost" or item != (0, 0)]

@@ -36,7 +36,9 @@ class Kernel:
 
     def moved(self, step: np.ndarray) -> Kernel:
         """With its free numbers changed by a step."""
-        return replace(self, **{name: getattr(self, name) + float(by) for name, by in zip(self.free, step, strict=True)})
+        return replace(
+            self, **{name: getattr(self, name) + float(by) for name, by in zip(self.free, step, strict=True)}
+        )
 
 
 class DiskImage:
