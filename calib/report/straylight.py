@@ -76,7 +76,9 @@ def _cell(pair: xr.Dataset, place: tuple[int, int], names: tuple[str, str], larg
 def maps_sheet(data: xr.Dataset) -> str:
     """The sky around each band's disk before and after correction, one above the other, all bands on one PNG in a data address; blue is darker, red
     brighter than the sky, the scale the same for all and given on the sheet. Same input, same bytes."""
-    before, after = (np.asarray(data[name].transpose("band", "y", "x").values, dtype=float) for name in ("sky_before", "sky_after"))
+    before, after = (
+        np.asarray(data[name].transpose("band", "y", "x").values, dtype=float) for name in ("sky_before", "sky_after")
+    )
     reach = max(float(np.nanpercentile(np.abs(before), 99.5)), _LEAST_SIGMAS * float(np.nanstd(after)), 1e-9)
     across = min(_ACROSS, len(before))
     scale = _TILE / max(before.shape[1:])
@@ -100,4 +102,4 @@ def _coloured(values: np.ndarray) -> np.ndarray:
     value = np.clip(np.nan_to_num(values), -1, 1)
     fade = 1 - np.abs(value)
     colours = np.stack([np.where(value > 0, 1.0, fade), fade, np.where(value < 0, 1.0, fade)], axis=-1)
-    return np.uint8(np.rint(255 * np.where(np.isfinite(values)[..., np.newaxis], colours, 0.25)))
+    return np.asarray(np.rint(255 * np.where(np.isfinite(values)[..., np.newaxis], colours, 0.25)), dtype=np.uint8)

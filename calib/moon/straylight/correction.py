@@ -83,7 +83,7 @@ def factors_left(maps: DiskMaps, kernels: Kernels, scenario: str, margin: float)
             left[band] = np.zeros(0)
             continue
         sky = band_sky(maps, number, disks, margin).sky
-        templates = sky.flat(np.concatenate([disks[item.source].stray(item) for item in several]))
+        templates = np.concatenate([disks[item.source].stray(item) for item in several])
         right = np.tensordot(templates, sky.weight * sky.flat(mean[number]), axes=([1, 2], [0, 1]))
         left[band] = np.linalg.pinv(sky.normal(templates), hermitian=True) @ right
     return left

@@ -45,6 +45,11 @@ class StraylightParameters(Model):
     least_share: Fraction = Field(
         default=0.00005, ge=0, description="no kernel adds less, of the disk's mean: so well is the disk itself known"
     )
+    largest_share: Fraction = Field(
+        default=0.03,
+        gt=0,
+        description="expected at most, of the disk's mean: holds kernels that lie hidden under the disk",
+    )
     kernels: int = Field(default=6, ge=1, le=20, description="at most, in a band")
     passes: int = Field(default=2, ge=1, le=5, description="each with disks freed from the stray light found before")
 
@@ -81,7 +86,8 @@ class Estimate:
 
 def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estimate:
     """The kernels of every band and every ordered pair of bands that stand out of the noise, the chance of a false one over all of them controlled."""
-    ways = {band: _ways(maps, number, parameters) for number, band in enumerate(maps.bands)}
+    levels = np.array([disk.level for disk in clean_disks(maps, dict.fromkeys(maps.bands, ())).values()])
+    ways = {band: _ways(maps, number, levels, parameters) for number, band in enumerate(maps.bands)}
     trials = sum(len(way.displacements(maps.cell)) * len(way.blurs) for several in ways.values() for way in several)
     limit = limit_of(parameters.false_alarm, trials)
     kernels: dict[str, tuple[Kernel, ...]] = dict.fromkeys(maps.bands, ())
@@ -94,6 +100,8 @@ def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estima
             least = {name: parameters.least_share * disks[band].level / disk.level for name, disk in disks.items()}
             found[band] = find(sky, ways[band], Limits(limit, least, parameters.kernels), kernels[band])
         kernels = {band: item.kernels for band, item in found.items()}
+        if not any(kernels.values()):
+            break
     sensitivity, seen = (np.full((len(maps.bands),) * 2, fill) for fill in (np.inf, 0.0))
     for row, band in enumerate(maps.bands):
         for way in ways[band]:
@@ -131,24 +139,19 @@ def stray_light(disks: Mapping[str, DiskImage], kernels: tuple[Kernel, ...]) -> 
     )
 
 
-def _ways(maps: DiskMaps, number: int, parameters: StraylightParameters) -> tuple[Way, ...]:
+def _ways(maps: DiskMaps, number: int, levels: np.ndarray, parameters: StraylightParameters) -> tuple[Way, ...]:
     """The ways by which light may reach a band: from its own disk, and from those of which the sky of the band could show a part."""
     band, reach = maps.bands[number], (parameters.ghost_reach,) * 2
+    largest = parameters.largest_share * levels[number] / levels
     own = (
-        Way("ghost", band, 0.0, reach, parameters.blurs),
-        Way("halo", band, 0.0, (0.0, 0.0), parameters.halo_blurs),
+        Way("ghost", band, 0.0, reach, parameters.blurs, largest[number]),
+        Way("halo", band, 0.0, (0.0, 0.0), parameters.halo_blurs, largest[number]),
     )
     covered = maps.y[maps.pixels[number].any(axis=1)]
-    room = DISK_EDGE + parameters.crosstalk_lines
+    beside, room = (parameters.crosstalk_columns, parameters.crosstalk_lines), DISK_EDGE + parameters.crosstalk_lines
     others = [
-        Way(
-            "crosstalk",
-            source,
-            float(offset),
-            (parameters.crosstalk_columns, parameters.crosstalk_lines),
-            parameters.blurs,
-        )
-        for source, offset in zip(maps.bands, maps.offset[number], strict=True)
+        Way("crosstalk", source, float(offset), beside, parameters.blurs, most)
+        for source, offset, most in zip(maps.bands, maps.offset[number], largest, strict=True)
         if source != band and covered[0] - room < offset < covered[-1] + room
     ]
     return (*own, *others)

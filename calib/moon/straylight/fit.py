@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,10 @@ from calib.moon.straylight.search import BandSky, Way
 from calib.moon.straylight.templates import Kernel, Sky
 
 _ITERATIONS = 25
+#: of the best candidate's gain, from which on another is fitted too
+_WORTH_A_FIT = 0.6
+#: chi square that a further step may still gain
+_SETTLED = 0.02
 _HUBER_SIGMA = 4.0
 #: cells averaged in each direction to see whether the noise averages down
 _COARSE = 4
@@ -71,17 +75,14 @@ def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kern
     """The kernels that stand out, beginning with those of an earlier pass."""
     kernels, covariance = refine(band, ways, start)
     for _ in range(2 * limits.most):
-        residual = band.residual(kernels)
-        scale = noise_scale(band.sky, residual)
-        grown = False
-        candidate = _candidate(band, residual, ways, kernels) if len(kernels) < limits.most else None
-        if candidate is not None:
-            trial, trial_covariance = _settled(band, ways, *refine(band, ways, (*kernels, candidate)))
-            gain = _chi_square(band, kernels) - _chi_square(band, trial)
-            weak = limits.weakest(trial, _significance(band, trial), scale)
-            # a newcomer that is none itself ends the search; one that makes another superfluous replaces it
-            if gain > (limits.sigmas * scale) ** 2 and weak != len(trial) - 1:
-                kernels, covariance, grown = trial, trial_covariance, True
+        scale = noise_scale(band.sky, band.residual(kernels))
+        trial, trial_covariance = _grown(band, ways, kernels) if len(kernels) < limits.most else (kernels, covariance)
+        gain = _chi_square(band, kernels) - _chi_square(band, trial)
+        weak = limits.weakest(trial, _significance(band, trial), scale)
+        # a newcomer that is none itself ends the search; one that makes another superfluous replaces it
+        grown = gain > (limits.sigmas * scale) ** 2 and weak != len(trial) - 1
+        if grown:
+            kernels, covariance = trial, trial_covariance
         weak = limits.weakest(kernels, _significance(band, kernels), scale)
         if weak is not None:
             kernels, covariance = refine(band, ways, kernels[:weak] + kernels[weak + 1 :])
@@ -104,12 +105,12 @@ def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kern
 def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:
     """The kernels that fit best, all their numbers together, by damped Gauss-Newton steps with Huber's weights; and the covariance for white noise.
 
-    Displacements and blurs that the sky does not tell are held by their search range as by a prior.
+    What the sky does not tell is held by the search range as by a prior: displacement and blur to where it was found, the factor to nothing.
     """
     kernels, damping = start, 1e-3
     if not kernels:
         return (), np.zeros((0, 0))
-    prior, reference = _prior(ways, kernels), _numbers(kernels)
+    prior, reference = _prior(ways, kernels), _numbers(tuple(replace(kernel, factor=0.0) for kernel in kernels))
     normal, right, cost = _linear(band, kernels)
     cost += float(prior @ (_numbers(kernels) - reference) ** 2)
     for _ in range(_ITERATIONS):
@@ -123,7 +124,7 @@ def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> t
             if damping > 1e4:
                 break
             continue
-        settled = cost - trial_cost < 1e-3
+        settled = cost - trial_cost < _SETTLED
         kernels, normal, right, cost, damping = trial, trial_normal, trial_right, trial_cost, damping / 4
         if settled:
             break
@@ -176,20 +177,33 @@ def noise_scale(sky: Sky, residual: np.ndarray) -> float:
     return float(max(1.0, np.sqrt(np.median(square) / _MEDIAN_SQUARE)))
 
 
-def _candidate(
-    band: BandSky, residual: np.ndarray, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]
-) -> Kernel | None:
-    """The strongest kernel; among ways that explain the light alike, the one that displaces it least of its range. A source gives a band one
-    crosstalk."""
+def _grown(band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:
+    """The kernels and the one more that explains most, as the least that it can be: a halo where that does as well as a ghost or a crosstalk."""
+    residual = band.residual(kernels)
+    # a source gives a band one crosstalk
     taken = {(kernel.kind, kernel.source) for kernel in kernels if kernel.kind == "crosstalk"}
-    # wings and halos are ghosts that turn out not to be displaced: tried first, they would pass for several kernels together
-    open_ways = tuple(way for way in ways if way.kind != "halo" and (way.kind, way.source) not in taken)
-    ranked = [item for item in band.candidates(residual, open_ways) if item[0] > 0]
-    alike = [kernel for gain, kernel in ranked if gain > ranked[0][0] - _SAME_CHI_SQUARE]
-    return min(alike, key=lambda kernel: _reached(ways, kernel), default=None)
+    others = _candidate(
+        band, residual, [way for way in ways if way.kind != "halo" and (way.kind, way.source) not in taken]
+    )
+    halo = _candidate(band, residual, [way for way in ways if way.kind == "halo"])
+    tried = [(*item, penalty) for item, penalty in ((others, _SAME_CHI_SQUARE), (halo, 0.0)) if item is not None]
+    trials = []
+    for gain, candidate, penalty in tried:
+        # a halo that explains far less than something displaced is none
+        if gain > _WORTH_A_FIT * max(item[0] for item in tried):
+            trial = _settled(band, ways, *refine(band, ways, (*kernels, candidate)))
+            trials.append((_chi_square(band, trial[0]) + penalty, trial))
+    return min(trials, key=lambda item: item[0])[1] if trials else refine(band, ways, kernels)
 
 
-def _reached(ways: tuple[Way, ...], kernel: Kernel) -> float:
+def _candidate(band: BandSky, residual: np.ndarray, ways: Sequence[Way]) -> tuple[float, Kernel] | None:
+    """The strongest kernel with its gain; among ways that explain the light alike, the one that displaces it least of its range."""
+    ranked = [item for item in band.candidates(residual, ways) if item[0] > 0]
+    alike = [item for item in ranked if item[0] > ranked[0][0] - _SAME_CHI_SQUARE]
+    return min(alike, key=lambda item: _reached(ways, item[1]), default=None)
+
+
+def _reached(ways: Sequence[Way], kernel: Kernel) -> float:
     reach = _way_of(ways, kernel).reach
     return max(abs(kernel.x) / max(reach[0], 1e-9), abs(kernel.y) / max(reach[1], 1e-9))
 
@@ -199,11 +213,12 @@ def _linear(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[np.ndarray, np.
     stacks = [band.disks[kernel.source].stray(kernel, slopes=True) for kernel in kernels]
     model = np.sum([kernel.factor * stack[0] for kernel, stack in zip(kernels, stacks, strict=True)], axis=0)
     residual = band.sky.flat(band.counts - model)
-    templates = band.sky.flat(np.concatenate(stacks))
+    templates = np.concatenate(stacks)
     sigma = np.abs(residual) * np.sqrt(band.sky.weight)
     held = np.minimum(1.0, _HUBER_SIGMA / np.maximum(sigma, 1e-9))
     cost = float(np.sum(np.where(sigma < _HUBER_SIGMA, sigma**2, 2 * _HUBER_SIGMA * sigma - _HUBER_SIGMA**2)))
-    right = np.tensordot(templates, band.sky.weight * held * residual, axes=([1, 2], [0, 1]))
+    weighted = band.sky.flat(held * residual) * band.sky.weight
+    right = np.tensordot(templates, weighted, axes=([1, 2], [0, 1]))
     return band.sky.normal(templates), right, cost
 
 
@@ -213,7 +228,7 @@ def _chi_square(band: BandSky, kernels: tuple[Kernel, ...]) -> float:
 
 def _fixed_normal(band: BandSky, kernels: tuple[Kernel, ...]) -> np.ndarray:
     """Normal matrix of the factors alone."""
-    return band.sky.normal(band.sky.flat(np.concatenate([band.disks[item.source].stray(item) for item in kernels])))
+    return band.sky.normal(np.concatenate([band.disks[item.source].stray(item) for item in kernels]))
 
 
 def _significance(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[float, ...]:
@@ -233,7 +248,9 @@ def _degeneracy(
         others = [
             Kernel(way.kind, way.source, way.offset, kernel.x, kernel.offset + kernel.y - way.offset, kernel.blur)
             for way in ways
-            if (way.kind, way.source) != (kernel.kind, kernel.source) and way.kind != "halo" and way.holds(kernel)
+            if (way.kind, way.source) != (kernel.kind, kernel.source)
+            and way.kind != "halo"
+            and way.holds(kernel, slack=_NEARBY)
         ]
         normal = _fixed_normal(band, (*kernels, *others))
         light = kernel.factor**2 * normal[number, number]
@@ -274,16 +291,16 @@ def _numbers(kernels: tuple[Kernel, ...]) -> np.ndarray:
 
 
 def _prior(ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) -> np.ndarray:
-    """Inverse squares of the search ranges for displacements and blurs; none for the factors."""
+    """Inverse squares of the search ranges, and of the largest factors expected."""
     rows = []
     for kernel in kernels:
         way = _way_of(ways, kernel)
-        width = {"factor": np.inf, "x": way.reach[0], "y": way.reach[1], "blur": way.blurs[-1]}
-        rows += [max(width[name], 1e-6) ** -2.0 for name in kernel.free]
+        width = {"factor": way.largest, "x": way.reach[0], "y": way.reach[1], "blur": way.blurs[-1]}
+        rows += [max(width[name], 1e-9) ** -2.0 for name in kernel.free]
     return np.array(rows)
 
 
-def _way_of(ways: tuple[Way, ...], kernel: Kernel) -> Way:
+def _way_of(ways: Sequence[Way], kernel: Kernel) -> Way:
     return next(way for way in ways if (way.kind, way.source) == (kernel.kind, kernel.source))
 
 
@@ -294,7 +311,13 @@ def _stepped(ways: tuple[Way, ...], kernels: tuple[Kernel, ...], step: np.ndarra
         way, size = _way_of(ways, kernel), len(kernel.free)
         item = kernel.moved(step[first : first + size])
         across, along = (_BEYOND * reach for reach in way.reach)
-        x, y = float(np.clip(item.x, -across, across)), float(np.clip(item.y, -along, along))
-        moved.append(replace(item, x=x, y=y, blur=float(np.clip(item.blur, 0.0, _BEYOND * way.blurs[-1]))))
+        bounds = {
+            "factor": (-way.largest, way.largest),
+            "x": (-across, across),
+            "y": (-along, along),
+            "blur": (0.0, _BEYOND * way.blurs[-1]),
+        }
+        held = {name: float(np.clip(getattr(item, name), *bound)) for name, bound in bounds.items()}
+        moved.append(replace(item, **held))
         first += size
     return tuple(moved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,13 +19,14 @@ _LONE_SIGMA = 8.0
 @dataclass(frozen=True)
 class Way:
     """A way that light may take: from `source`, whose Moon stands `offset` disk radii along the scan from the band's own at equal time, displaced by up
-    to `reach` (across, along) and blurred by about one of `blurs`, all in disk radii."""
+    to `reach` (across, along) and blurred by about one of `blurs`, all in disk radii; its factor is not expected much beyond `largest`."""
 
     kind: Kind
     source: str
     offset: float
     reach: tuple[float, float]
     blurs: tuple[float, ...]
+    largest: float
 
     def displacements(self, cell: float) -> list[tuple[int, int]]:
         """Displacements to be tried, (down, right) in cells."""
@@ -52,11 +53,14 @@ class BandSky:
     y: np.ndarray
     disks: Mapping[str, DiskImage]
     sky: Sky = field(init=False)
+    _joined: Sky = field(init=False)
     _squares: dict[tuple[Kind, str, float], np.ndarray] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         weight = np.where(self.usable, 1 / self.variance, 0.0)
         self.sky = Sky(np.where(_lone(self.counts, self.variance, self.usable), 0.0, weight), self.y)
+        # displacements are tried on cells joined by two in each direction
+        self._joined = Sky(_joined(self.sky.weight), self.y[: len(self.y) // 2 * 2].reshape(-1, 2).mean(axis=1))
 
     def model(self, kernels: tuple[Kernel, ...]) -> np.ndarray:
         """What the kernels add, over (y, x)."""
@@ -69,10 +73,10 @@ class BandSky:
         """Counts without kernels and background."""
         return self.sky.flat(self.counts - self.model(kernels))
 
-    def candidates(self, residual: np.ndarray, ways: tuple[Way, ...]) -> list[tuple[float, Kernel]]:
+    def candidates(self, residual: np.ndarray, ways: Sequence[Way]) -> list[tuple[float, Kernel]]:
         """The best kernel of each way with its gain in chi square, best first."""
         found = []
-        weighted = self.sky.weight * residual
+        weighted = _joined(self.sky.weight * residual)
         for way in ways:
             for blur in way.blurs:
                 squares = self._square(way, blur)
@@ -102,9 +106,10 @@ class BandSky:
     def _templates(self, way: Way, blur: float) -> Iterator[np.ndarray]:
         """The disk at each displacement of a way: slices of one image."""
         canvas, room = self._canvas(way, blur)
-        rows, columns = self.counts.shape
+        canvas = (canvas[:-1, :-1] + canvas[1:, :-1] + canvas[:-1, 1:] + canvas[1:, 1:]) / 4
+        rows, columns = self._joined.weight.shape
         for down, right in way.displacements(self._cell):
-            yield canvas[room[0] - down :, room[1] - right :][:rows, :columns]
+            yield canvas[room[0] - down :: 2, room[1] - right :: 2][:rows, :columns]
 
     def _canvas(self, way: Way, blur: float) -> tuple[np.ndarray, tuple[int, int]]:
         room = int(way.reach[1] / self._cell) + 1, int(way.reach[0] / self._cell) + 1
@@ -114,13 +119,19 @@ class BandSky:
         """The weighted square of each template of a way, flat."""
         key = way.kind, way.source, blur
         if key not in self._squares:
-            self._squares[key] = np.array([self.sky.square(item) for item in self._templates(way, blur)])
+            self._squares[key] = np.array([self._joined.square(item) for item in self._templates(way, blur)])
         return self._squares[key]
 
 
 def limit_of(false_alarm: float, trials: int) -> float:
     """Sigmas beyond which noise reaches in any of `trials` (independent at worst) with probability `false_alarm`, on either side."""
     return float(norm.isf(false_alarm / (2 * max(trials, 1))))
+
+
+def _joined(values: np.ndarray) -> np.ndarray:
+    """Sums over two by two cells."""
+    rows, columns = (size // 2 for size in values.shape)
+    return np.asarray(values[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).sum(axis=(1, 3)))
 
 
 def _lone(counts: np.ndarray, variance: np.ndarray, usable: np.ndarray) -> np.ndarray:

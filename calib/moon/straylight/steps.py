@@ -172,7 +172,9 @@ def _per_band(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
     effects = disk_effect(maps, estimate.kernels)
     left = np.full((len(bands), most, len(SCENARIOS) + 1), _NAN)
     for slot, scenario in enumerate(SCENARIOS, start=1):
-        for row, (band, factors) in enumerate(factors_left(maps, estimate.kernels, scenario, estimate.parameters.wing_margin).items()):
+        for row, (band, factors) in enumerate(
+            factors_left(maps, estimate.kernels, scenario, estimate.parameters.wing_margin).items()
+        ):
             ratios = [_ratio(estimate, band, item.source) for item in estimate.kernels[band]]
             order = _order(estimate, band)
             left[row, : len(order), slot] = (factors * ratios)[order]

@@ -137,7 +137,10 @@ class Sky:
         return square - known if square - known > 1e-9 * square else 0.0
 
     def normal(self, templates: np.ndarray) -> np.ndarray:
-        """Matrix of the weighted products of flat templates (n, y, x)."""
+        """Matrix of the weighted products of templates (n, y, x) without their backgrounds."""
+        levels = np.einsum("nij,ij->nj", templates, self.weight)
+        slopes = np.einsum("nij,ij->nj", templates, self._tilted)
         kept = self.weight > 0
         scaled = templates[:, kept] * np.sqrt(self.weight[kept])
-        return np.asarray(scaled @ scaled.T)
+        known = (levels * self._per_level) @ levels.T + (slopes * self._per_slope) @ slopes.T
+        return np.asarray(scaled @ scaled.T - known)

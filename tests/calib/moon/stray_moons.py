@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, shift
 from calib.moon.ellipse import Scan
 from calib.moon.straylight.maps import DiskMaps, Place
 
-CELLS, FINE = 48, 4
+CELLS, FINE = 32, 4
 #: camera pixels to a radius, as Venµs sees the Moon
 RADIUS = 614.0
 PIXELS_PER_CELL = (RADIUS / CELLS) ** 2
@@ -43,7 +43,7 @@ class StrayMoons:
     def maps(self, paths: list[Injected] | None = None) -> DiskMaps:
         """The maps that an image with these paths would give; noise as of `pixels` pixels in a cell."""
         bands = tuple(self.levels)
-        x, y = np.arange(-80, 81) / CELLS, np.arange(-86, 87) / CELLS
+        x, y = np.arange(-54, 55) / CELLS, np.arange(-58, 59) / CELLS
         rng = np.random.default_rng(self.seed)
         disks = {band: self._disk(x, y, self.levels[band], number) for number, band in enumerate(bands)}
         mean = []
@@ -64,9 +64,7 @@ class StrayMoons:
 
     def _disk(self, x: np.ndarray, y: np.ndarray, level: float, number: int) -> np.ndarray:
         """A lit sphere with dark patches that are a little darker in one band than in another."""
-        across, down = (
-            (np.arange(len(axis) * FINE) - (FINE - 1) / 2) / FINE / CELLS + axis[0] for axis in (x, y)
-        )
+        across, down = ((np.arange(len(axis) * FINE) - (FINE - 1) / 2) / FINE / CELLS + axis[0] for axis in (x, y))
         down = down[:, np.newaxis]
         height = np.sqrt(np.maximum(1 - across**2 - down**2, 0))
         phase, sun = np.radians([self.phase_deg, self.sun_deg])
@@ -75,7 +73,9 @@ class StrayMoons:
         patches = np.zeros_like(cosine)
         for column, line, width in ((-0.3, -0.4, 0.25), (0.35, -0.2, 0.2), (0.6, 0.5, 0.15), (-0.5, 0.3, 0.2)):
             patches += np.exp(-((across - column) ** 2 + (down - line) ** 2) / (2 * width**2))
-        image = np.where((height > 0) & (cosine > 0), np.maximum(cosine, 0) ** 0.6 * (1 - (0.4 + 0.02 * number) * patches), 0.0)
+        image = np.where(
+            (height > 0) & (cosine > 0), np.maximum(cosine, 0) ** 0.6 * (1 - (0.4 + 0.02 * number) * patches), 0.0
+        )
         return image * level / (image.sum() / np.count_nonzero(height > 0))
 
     def _moved(self, disks: dict[str, np.ndarray], path: Injected) -> np.ndarray:
