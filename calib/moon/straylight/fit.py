@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calib.moon.straylight.doubts import NEARBY, SAME_CHI_SQUARE, degeneracy, first_numbers, hidden, significance
 from calib.moon.straylight.search import BandSky, Way
 from calib.moon.straylight.templates import Kernel, Sky
 
@@ -22,12 +23,8 @@ _COARSE = 4
 _MEDIAN_SQUARE = 0.4549
 #: a ghost's displacement over its uncertainty, squared, from which on it is no halo, whatever the fit
 _NOT_DISPLACED = 36.0
-#: disk radii along the scan by which a ghost may miss the place of a crosstalk, to be tried as one
-_NEARBY = 0.05
 #: how far beyond its search range a kernel may settle
 _BEYOND = 1.3
-#: explanations that fit worse by less than this in chi square are not told apart
-_SAME_CHI_SQUARE = 9.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +46,7 @@ class Found:
 
     def factors(self) -> list[int]:
         """Where in the covariance the factor of each kernel stands."""
-        sizes = [len(kernel.free) for kernel in self.kernels]
-        return [int(item) for item in np.cumsum([0, *sizes])[: len(sizes)]]
+        return first_numbers(self.kernels)
 
 
 @dataclass(frozen=True)
@@ -78,28 +74,28 @@ def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kern
         scale = noise_scale(band.sky, band.residual(kernels))
         trial, trial_covariance = _grown(band, ways, kernels) if len(kernels) < limits.most else (kernels, covariance)
         gain = _chi_square(band, kernels) - _chi_square(band, trial)
-        weak = limits.weakest(trial, _significance(band, trial), scale)
+        weak = limits.weakest(trial, significance(band, trial), scale)
         # a newcomer that is none itself ends the search; one that makes another superfluous replaces it
         grown = gain > (limits.sigmas * scale) ** 2 and weak != len(trial) - 1
         if grown:
             kernels, covariance = trial, trial_covariance
-        weak = limits.weakest(kernels, _significance(band, kernels), scale)
+        weak = limits.weakest(kernels, significance(band, kernels), scale)
         if weak is not None:
             kernels, covariance = refine(band, ways, kernels[:weak] + kernels[weak + 1 :])
         elif not grown:
             break
     scale = noise_scale(band.sky, band.residual(kernels))
-    alternatives, joint = _degeneracy(band, ways, kernels)
-    found = Found(
+    alternatives, joint = degeneracy(band, ways, kernels)
+    beside = hidden(band, ways, kernels, covariance, limits.sigmas * scale)
+    return Found(
         kernels,
         covariance * scale**2,
-        tuple(item / scale for item in _significance(band, kernels)),
+        tuple(item / scale for item in significance(band, kernels)),
         alternatives,
         tuple(item * scale for item in joint),
-        (),
+        beside,
         scale,
     )
-    return replace(found, hidden=_hidden(band, ways, found, limits.sigmas * scale))
 
 
 def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:
@@ -138,7 +134,7 @@ def _settled(
     for number in range(len(kernels)):
         for simpler in _simpler(ways, kernels, number, covariance):
             trial, trial_covariance = refine(band, ways, (*kernels[:number], simpler, *kernels[number + 1 :]))
-            if _chi_square(band, trial) - _chi_square(band, kernels) < _SAME_CHI_SQUARE:
+            if _chi_square(band, trial) - _chi_square(band, kernels) < SAME_CHI_SQUARE:
                 kernels, covariance = trial, trial_covariance
                 break
     return kernels, covariance
@@ -153,7 +149,7 @@ def _simpler(ways: tuple[Way, ...], kernels: tuple[Kernel, ...], number: int, co
     found = []
     for way in ways:
         along = ghost.offset + ghost.y - way.offset
-        if way.kind == "crosstalk" and way.source not in taken and way.holds(ghost, slack=_NEARBY):
+        if way.kind == "crosstalk" and way.source not in taken and way.holds(ghost, slack=NEARBY):
             within = float(np.clip(along, -way.reach[1], way.reach[1]))
             found.append(replace(ghost, kind="crosstalk", source=way.source, offset=way.offset, y=within))
     first = sum(len(kernel.free) for kernel in kernels[:number]) + 1
@@ -186,7 +182,7 @@ def _grown(band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) ->
         band, residual, [way for way in ways if way.kind != "halo" and (way.kind, way.source) not in taken]
     )
     halo = _candidate(band, residual, [way for way in ways if way.kind == "halo"])
-    tried = [(*item, penalty) for item, penalty in ((others, _SAME_CHI_SQUARE), (halo, 0.0)) if item is not None]
+    tried = [(*item, penalty) for item, penalty in ((others, SAME_CHI_SQUARE), (halo, 0.0)) if item is not None]
     trials = []
     for gain, candidate, penalty in tried:
         # a halo that explains far less than something displaced is none
@@ -199,7 +195,7 @@ def _grown(band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]) ->
 def _candidate(band: BandSky, residual: np.ndarray, ways: Sequence[Way]) -> tuple[float, Kernel] | None:
     """The strongest kernel with its gain; among ways that explain the light alike, the one that displaces it least of its range."""
     ranked = [item for item in band.candidates(residual, ways) if item[0] > 0]
-    alike = [item for item in ranked if item[0] > ranked[0][0] - _SAME_CHI_SQUARE]
+    alike = [item for item in ranked if item[0] > ranked[0][0] - SAME_CHI_SQUARE]
     return min(alike, key=lambda item: _reached(ways, item[1]), default=None)
 
 
@@ -224,66 +220,6 @@ def _linear(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[np.ndarray, np.
 
 def _chi_square(band: BandSky, kernels: tuple[Kernel, ...]) -> float:
     return float(np.sum(band.sky.weight * band.residual(kernels) ** 2))
-
-
-def _fixed_normal(band: BandSky, kernels: tuple[Kernel, ...]) -> np.ndarray:
-    """Normal matrix of the factors alone."""
-    return band.sky.normal(np.concatenate([band.disks[item.source].stray(item) for item in kernels]))
-
-
-def _significance(band: BandSky, kernels: tuple[Kernel, ...]) -> tuple[float, ...]:
-    """By how many sigma (white noise) each factor differs from nothing, the others being free."""
-    if not kernels:
-        return ()
-    sigma = np.sqrt(np.diag(np.linalg.pinv(_fixed_normal(band, kernels), hermitian=True)))
-    return tuple(abs(kernel.factor) / float(u) for kernel, u in zip(kernels, sigma, strict=True))
-
-
-def _degeneracy(
-    band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...]
-) -> tuple[tuple[tuple[str, ...], ...], tuple[float, ...]]:
-    """Per kernel, the other ways that would explain its light within what the sky tells apart, and the uncertainty of its factor beside theirs."""
-    names, joint = [], []
-    for number, kernel in enumerate(kernels):
-        others = [
-            Kernel(way.kind, way.source, way.offset, kernel.x, kernel.offset + kernel.y - way.offset, kernel.blur)
-            for way in ways
-            if (way.kind, way.source) != (kernel.kind, kernel.source)
-            and way.kind != "halo"
-            and way.holds(kernel, slack=_NEARBY)
-        ]
-        normal = _fixed_normal(band, (*kernels, *others))
-        light = kernel.factor**2 * normal[number, number]
-        size = len(kernels)
-        alike = [
-            item
-            for item in range(size, size + len(others))
-            if light * (1 - normal[number, item] ** 2 / (normal[number, number] * normal[item, item] + 1e-300))
-            < _SAME_CHI_SQUARE
-        ]
-        kept = [*range(size), *alike]
-        covariance = np.linalg.pinv(normal[np.ix_(kept, kept)], hermitian=True, rcond=1e-12)
-        names.append(tuple(others[item - size].kind + " " + others[item - size].source for item in alike))
-        joint.append(float(np.sqrt(covariance[number, number])))
-    return tuple(names), tuple(joint)
-
-
-def _hidden(band: BandSky, ways: tuple[Way, ...], found: Found, limit: float) -> tuple[float, ...]:
-    """The uncertainty of each factor by crosstalks that were not found: each may have any factor below its limit."""
-    if not found.kernels:
-        return ()
-    taken = {(kernel.kind, kernel.source) for kernel in found.kernels}
-    slopes = np.concatenate([band.disks[kernel.source].stray(kernel, slopes=True) for kernel in found.kernels])
-    variance = np.zeros(len(slopes))
-    for way in ways:
-        if way.kind != "crosstalk" or (way.kind, way.source) in taken:
-            continue
-        template = band.disks[way.source].stray(Kernel("crosstalk", way.source, way.offset, 0.0, 0.0, way.blurs[0]))[0]
-        square = band.sky.square(template)
-        if square > 0:
-            pulled = np.tensordot(slopes, band.sky.weight * band.sky.flat(template), axes=([1, 2], [0, 1]))
-            variance += (found.covariance / found.noise_scale**2 @ pulled * limit) ** 2 / (3 * square)
-    return tuple(float(item) for item in np.sqrt(variance[found.factors()]))
 
 
 def _numbers(kernels: tuple[Kernel, ...]) -> np.ndarray:
@@ -317,7 +253,9 @@ def _stepped(ways: tuple[Way, ...], kernels: tuple[Kernel, ...], step: np.ndarra
             "y": (-along, along),
             "blur": (0.0, _BEYOND * way.blurs[-1]),
         }
-        held = {name: float(np.clip(getattr(item, name), *bound)) for name, bound in bounds.items()}
-        moved.append(replace(item, **held))
+        x, y, blur, factor = (
+            float(np.clip(getattr(item, name), *bounds[name])) for name in ("x", "y", "blur", "factor")
+        )
+        moved.append(replace(item, x=x, y=y, blur=blur, factor=factor))
         first += size
     return tuple(moved)
