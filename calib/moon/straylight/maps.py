@@ -10,11 +10,14 @@ import xarray as xr
 from scipy.sparse import csr_array
 
 from calib.acquisition import Acquisition, BandImage
+from calib.errors import InputError
 from calib.moon.ellipse import Scan, scan_of
 from calib.sensor import Band, Sensor
 from calib.types import same_order
 
-_BLOCK_SAMPLES = 8_000_000
+_BLOCK_SAMPLES = 4_000_000
+#: disk radii along the scan from which on lines tell the level of a column, and what is needed on either side
+_SKY_FROM, _SKY_NEEDED = 1.2, 1.25
 #: disk radii: the limb is left alone when outliers are looked for
 _LIMB = (0.97, 1.03)
 _LEVEL_LINES = 256
@@ -167,6 +170,11 @@ def _band_map(
     """Mean counts and number of pixels of each cell, and the noise of a pixel of sky; defects and hits left out of the sky, mended on the disk."""
     lines, columns = image.raster.lines, image.raster.columns
     x, y = place.x(np.arange(columns, dtype=float)), place.y(np.arange(lines, dtype=float))
+    if not (y[0] < -_SKY_NEEDED and y[-1] > _SKY_NEEDED):
+        raise InputError(
+            f"{image.raster.path}: the image ends {min(-y[0], y[-1]) - 1:.2f} disk radii beyond the Moon along the scan, {_SKY_NEEDED - 1:.2f} are needed"
+            " to look for stray light; leave the acquisition out"
+        )
     half = (axes[0][1] - axes[0][0]) / 2
     wanted = np.flatnonzero((x > axes[0][0] - 2 * half) & (x < axes[0][-1] + 2 * half))
     window = slice(int(wanted[0]), int(wanted[-1]) + 1)
@@ -190,10 +198,11 @@ def _band_map(
 
 def _level(counts: xr.DataArray, distance: np.ndarray, window: slice) -> tuple[np.ndarray, float]:
     """Sky level of each column [DN] from lines spread over the sky, and the noise of a pixel from the differences between neighbouring lines."""
-    sky = np.flatnonzero(distance[:-1] > 1.2)
+    sky = np.flatnonzero(distance[:-1] > _SKY_FROM)
     chosen = sky[:: -(-len(sky) // _LEVEL_LINES) or 1]
-    sample = np.asarray(counts[chosen, window].compute(), dtype=np.float32)
-    nearby = np.asarray(counts[chosen + 1, window].compute(), dtype=np.float32)
+    # pairs of neighbouring lines, read at once
+    both = np.asarray(counts[np.concatenate([chosen, chosen + 1]), window].compute(), dtype=np.float32)
+    sample, nearby = both[: len(chosen)], both[len(chosen) :]
     step = (nearby - sample).ravel()
     # a median of integers is coarse: it only bounds what counts
     spread = max(float(np.median(np.abs(step))), 1.0)

@@ -40,9 +40,10 @@ def lunar_straylight(
     Shares are of the mean radiance of the band's own disk (1), > 0 where light is added; shifts and blurs in pixels of the camera, from where the
     source's Moon stands at equal time. What is not found is NaN or empty; `detection_limit` tells what would have been. Maps are records.
     """
-    if not any(acquisition.band(str(name)).dated for name in disk["band"].values):
+    undated = [name for name in map(str, disk["band"].values) if not acquisition.band(name).dated]
+    if undated:
         raise InputError(
-            f"{acquisition.path}: its lines have no dates, which pair the bands; give the product in sensor geometry"
+            f"{acquisition.path}: the lines of {', '.join(undated)} have no dates, by which bands are paired; give the product in sensor geometry"
         )
     maps = disk_maps(acquisition, sensor, disk, parameters.radius_cells, parameters.extent)
     estimate = estimate_kernels(maps, parameters)

@@ -131,5 +131,13 @@ def test_an_image_without_dates_is_refused(spoilt: Moon) -> None:
         name: replace(item, first_line=np.datetime64("NaT", "ns"), line_period_s=float("nan"), line_dates=None)
         for name, item in image.bands.items()
     }
-    with pytest.raises(InputError, match="no dates"):
+    with pytest.raises(InputError, match="B7, B8, B9 have no dates"):
         LUNAR_STRAYLIGHT.compute((replace(image, bands=undated), sensor, disk), PARAMETERS)
+
+
+def test_an_image_without_sky_lines_is_refused(clean: Moon) -> None:
+    image, sensor, disk, _ = clean
+    # as if the Moon stood near the first line
+    near = disk.assign(centre_line=disk["semi_axis_line"] * 1.1)
+    with pytest.raises(InputError, match=r"ends 0\.10 disk radii beyond the Moon"):
+        LUNAR_STRAYLIGHT.compute((image, sensor, near), PARAMETERS)
