@@ -1,0 +1,105 @@
+"""The stray light of a lunar acquisition as pictures: the matrix of bands and sources, and maps of the sky before and after correction."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+from markupsafe import Markup
+from PIL import Image, ImageDraw, ImageFont
+
+from calib.report.images import as_data_address
+from calib.report.text import fixed
+
+_CELL, _LEFT, _TOP = 46, 46, 34
+_TILE, _ACROSS, _GAP = 148, 6, 4
+_NAME = "#ffffff"
+#: of the colours of the maps, in sigmas of a cell's noise at least
+_LEAST_SIGMAS = 4.0
+
+
+def matrix(data: xr.Dataset) -> Markup:
+    """The shares of a LUNAR_STRAYLIGHT result in % of the disk's mean, bands down, sources across: ghosts on the diagonal, what is not found as a dot.
+
+    Entries of one detector unit are framed. Light added is drawn in a warm colour, light taken away in a cold one. Every cell tells its detection limit.
+    """
+    bands = [str(name) for name in data["band"].values]
+    largest = float(np.nanmax(np.abs(data["straylight"].values), initial=1e-9))
+    body = Markup("")
+    for row, band in enumerate(bands):
+        body += Markup('<text class="ty" x="{}" y="{}">{}</text>').format(_LEFT - 6, _TOP + (row + 0.6) * _CELL, band)
+        body += Markup('<text class="tx" x="{}" y="{}">{}</text>').format(_LEFT + (row + 0.5) * _CELL, _TOP - 8, band)
+        for column, source in enumerate(bands):
+            body += _cell(data.sel(band=band, source=source), (column, row), (band, source), largest)
+    size = _CELL * len(bands)
+    names = Markup(
+        '<text class="name" x="{}" y="12">source of the light</text>'
+        '<text class="name" transform="translate(11 {}) rotate(-90)">band [% of its disk]</text>'
+    ).format(_LEFT + size / 2, _TOP + size / 2)
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="matrix of stray light">{}{}</svg>').format(
+        _LEFT + size + 4, _TOP + size + 4, names, body
+    )
+
+
+def _cell(pair: xr.Dataset, place: tuple[int, int], names: tuple[str, str], largest: float) -> Markup:
+    x, y = _LEFT + place[0] * _CELL, _TOP + place[1] * _CELL
+    share, limit = 100 * float(pair["straylight"]), 100 * float(pair["detection_limit"])
+    found = math.isfinite(share)
+    opacity = 0.15 + 0.75 * abs(share) / (100 * largest) if found else 0.0
+    kind = "ghost" if names[0] == names[1] else f"crosstalk from {names[1]}"
+    told = f"{share:+.4f} ± {100 * float(pair['straylight_uncertainty']):.4f} %" if found else "nothing found"
+    seen = f"detection limit {limit:.4f} %" if math.isfinite(limit) else "its light would not fall on the sky seen"
+    return Markup(
+        '<g><title>{}: {}, {}; {}</title><rect class="{}" fill-opacity="{:.2f}" x="{}" y="{}" width="{}" height="{}"/>{}'
+        '<text class="tx" x="{}" y="{}">{}</text></g>'
+    ).format(
+        names[0],
+        kind,
+        told,
+        seen,
+        "c1" if found and share > 0 else "c0",
+        opacity,
+        x,
+        y,
+        _CELL,
+        _CELL,
+        Markup('<rect class="edge" x="{}" y="{}" width="{}" height="{}"/>').format(x + 1, y + 1, _CELL - 2, _CELL - 2)
+        if bool(pair["same_detector"])
+        else Markup(""),
+        x + _CELL / 2,
+        y + 0.6 * _CELL,
+        fixed(share, 3) if found else "·" if math.isfinite(limit) else "",
+    )
+
+
+def maps_sheet(data: xr.Dataset) -> str:
+    """The sky around each band's disk before and after correction, one above the other, all bands on one PNG in a data address; blue is darker, red
+    brighter than the sky, the scale the same for all and given on the sheet. Same input, same bytes."""
+    before, after = (
+        np.asarray(data[name].transpose("band", "y", "x").values, dtype=float) for name in ("sky_before", "sky_after")
+    )
+    reach = max(float(np.nanpercentile(np.abs(before), 99.5)), _LEAST_SIGMAS * float(np.nanstd(after)), 1e-9)
+    across = min(_ACROSS, len(before))
+    scale = _TILE / max(before.shape[1:])
+    height, width = (math.ceil(size * scale) for size in before.shape[1:])
+    rows = math.ceil(len(before) / across)
+    sheet = Image.new("RGB", (across * (width + _GAP), rows * (2 * height + 2 * _GAP) + 16), (40, 40, 40))
+    draw = ImageDraw.Draw(sheet)
+    for index, band in enumerate(data["band"].values):
+        left, top = index % across * (width + _GAP), index // across * (2 * height + 2 * _GAP)
+        for step, values in enumerate((before[index], after[index])):
+            tile = Image.fromarray(_coloured(values / reach)).resize((width, height), Image.Resampling.BILINEAR)
+            sheet.paste(tile, (left, top + step * height))
+        draw.text((left + 4, top + 2), str(band)[:12], fill=_NAME, font=ImageFont.load_default(11))
+    text = f"before (above) and after correction; colours reach ±{100 * reach:.3f} % of the disk's mean"
+    draw.text((4, sheet.height - 14), text, fill=_NAME, font=ImageFont.load_default(11))
+    return as_data_address(sheet)
+
+
+def _coloured(values: np.ndarray) -> np.ndarray:
+    """RGB of values from -1 (blue) over 0 (white) to 1 (red); dark grey where there is none."""
+    value = np.clip(np.nan_to_num(values), -1, 1)
+    fade = 1 - np.abs(value)
+    colours = np.stack([np.where(value > 0, 1.0, fade), fade, np.where(value < 0, 1.0, fade)], axis=-1)
+    return np.asarray(np.rint(255 * np.where(np.isfinite(values)[..., np.newaxis], colours, 0.25)), dtype=np.uint8)
