@@ -19,8 +19,8 @@ from calib.units import Degrees, Fraction, Pixels, as_written
 _COARSE_PIXELS = 256
 _SHARP_BLUR = 0.6
 _LARGEST_REACH = 12.0
-#: terms of the profile across the limb
-_BRIGHT_POWERS, _FAINT_POWERS = 5, 3
+#: noise asks for more pixels across a faint limb than the ground of a bright one allows
+_FAINT_REACH = 2.0
 
 
 class DiskParameters(Model):
@@ -32,16 +32,16 @@ class DiskParameters(Model):
     )
     sigma: Pixels = Field(default=as_written("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
     lit_half_angle: Degrees = Field(
-        default=as_written("80.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
+        default=as_written("85.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
     )
     sectors: int = Field(
         default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
     )
     profile_reach: Pixels = Field(
-        default=as_written("8.0 pixel"), ge=4, le=12, description="half width of the profile across the limb"
+        default=as_written("3.0 pixel"), ge=2, le=12, description="half width of the profile across a sharp limb"
     )
     faint_limb: float = Field(
-        default=20.0, ge=0, description="a limb below this many sigma of noise gets a simpler profile"
+        default=10.0, ge=0, description="a limb below this many sigma of noise gets a profile twice as wide"
     )
     huber: Pixels = Field(
         default=as_written("0.5 pixel"), gt=0, description="residual from which a limb point counts less"
@@ -54,11 +54,13 @@ class DiskParameters(Model):
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
     limb_bias: Pixels = Field(
-        default=as_written("0.03 pixel"),
+        default=as_written("0.01 pixel"),
         ge=0,
-        description="what may remain of the bias of a sharp limb in a stretch of it, k = 1",
+        description="bias of a sharp limb beside what its stretches tell, k = 1",
     )
-    limb_stretches: int = Field(default=8, ge=1, description="independent stretches of the lit limb")
+    limb_stretches: int = Field(
+        default=16, ge=8, description="stretches of the lit limb whose ground and relief are independent"
+    )
     residual_limit: Pixels = Field(
         default=as_written("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
     )
@@ -185,11 +187,27 @@ def fit_limb(
         ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
     column, coordinate = column[kept], coordinate[kept]
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
+    residual = float(np.sqrt(np.mean(crossings[1] ** 2)))
     fitted, blur = crossings[0], (0.5, 0.5)
     # twice: the pixels are chosen by their distance from the ellipse, which moves
     for _ in range(2):
-        fitted, blur = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
-    return _with_uncertainty(fitted, blur, crossings, (column, coordinate), ratio, parameters)
+        fitted, blur, covariance = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
+    # the more the limb is blurred, the more its place and its darkening look alike
+    bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
+    covariance = covariance + crossings[2] * bias**2 * len(column) / parameters.limb_stretches
+    fitted, covariance = _with_ratio(fitted, covariance, ratio, parameters.ratio_uncertainty)
+    deviation = np.sqrt(np.diag(covariance))
+    shorter = min(fitted.semi_column, fitted.semi_scan)
+    blur = (blur[0] * fitted.semi_column / shorter, blur[1] * fitted.semi_scan / shorter)
+    return Limb(
+        fitted, column, coordinate, blur, residual, float(np.max(deviation[:2])), _axis_error(fitted, covariance)
+    )
+
+
+def _axis_error(ellipse: Ellipse, covariance: np.ndarray) -> float:
+    """Uncertainty [pixel] of each axis that, as if they erred apart, gives their product the uncertainty that it has: they err together."""
+    share = np.array([1 / ellipse.semi_column, 1 / ellipse.semi_scan])
+    return float(np.sqrt(share @ covariance[2:, 2:] @ share) / np.hypot(*share))
 
 
 def _refined(
@@ -199,47 +217,21 @@ def _refined(
     scan: Scan,
     sun_angle_rad: float,
     parameters: DiskParameters,
-) -> tuple[Ellipse, tuple[float, float]]:
+) -> tuple[Ellipse, tuple[float, float], np.ndarray]:
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
     unit = min(ellipse.semi_column, ellipse.semi_scan)
-    reach, powers = float(np.clip(5 * max(blur), parameters.profile_reach, _LARGEST_REACH)), _BRIGHT_POWERS
-    line, column, radius, turned = near_limb(grid, ellipse, sun_angle_rad, reach / unit, half)
+    reach = float(np.clip(5 * max(blur), parameters.profile_reach, _LARGEST_REACH))
+    wide = max(reach, _FAINT_REACH * parameters.profile_reach)
+    line, column, radius, turned = near_limb(grid, ellipse, sun_angle_rad, wide / unit, half)
     values = window.image[line, column]
     if np.mean(values[radius < 1]) < parameters.faint_limb * window.sky_noise:
-        # noise would ask more of the profile than the profile has to tell
-        reach, powers = parameters.profile_reach, _FAINT_POWERS
+        reach = wide
     chosen = ~window.filled[line, column] & (np.abs(radius - 1) * unit < reach)
     line, column, turned, values = (item[chosen] for item in (line, column, turned, values))
     sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
     pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], values, sector)
-    return refine_limb(pixels, ellipse, blur, powers, parameters.tilted)
-
-
-def _with_uncertainty(
-    ellipse: Ellipse,
-    blur: tuple[float, float],
-    crossings: tuple[Ellipse, np.ndarray, np.ndarray],
-    points: tuple[np.ndarray, np.ndarray],
-    ratio: float,
-    parameters: DiskParameters,
-) -> Limb:
-    _, distance, covariance = crossings
-    residual = float(np.sqrt(np.mean(distance**2)))
-    # neighbouring points share their pixels: they are independent every 2.5 sigma
-    spacing = float(np.median(np.hypot(np.diff(points[0]), np.diff(points[1]))))
-    correlated = max(1.0, 2.5 * parameters.sigma / max(spacing, 0.1))
-    # what texture does to the limb is alike over some twenty degrees, and an arc of a half circle magnifies it in the axis towards the Sun
-    # the more the limb is blurred, the more its place and its darkening look alike
-    bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
-    alike = bias**2 * len(distance) / parameters.limb_stretches
-    covariance = covariance * (correlated * residual**2 + alike)
-    ellipse, covariance = _with_ratio(ellipse, covariance, ratio, parameters.ratio_uncertainty)
-    deviation = np.sqrt(np.diag(covariance))
-    axis, centre = float(np.max(deviation[2:])), float(np.max(deviation[:2]))
-    shorter = min(ellipse.semi_column, ellipse.semi_scan)
-    blur = (blur[0] * ellipse.semi_column / shorter, blur[1] * ellipse.semi_scan / shorter)
-    return Limb(ellipse, points[0], points[1], blur, residual, centre, axis)
+    return refine_limb(pixels, ellipse, blur, parameters.limb_stretches, parameters.tilted)
 
 
 def _with_ratio(

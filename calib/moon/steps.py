@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -234,10 +233,8 @@ def _mean_rate(image: BandImage, scan: Scan) -> float:
     return float("nan") if image.scan_rate_rad_s is None else float(image.scan_rate_rad_s[0] / scan.weight[0])
 
 
-def _step(name: str, needs: tuple[str, ...], parameters: type, function: Callable[..., xr.Dataset]) -> Step:
-    return Step(name, "1", needs, parameters, function)
-
-
-LUNAR_DISK = _step("lunar_disk", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
-DISK_SIGNAL = _step("disk_signal", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
-LUNAR_GAIN = _step("lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain)
+LUNAR_DISK = Step("lunar_disk", "2", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
+DISK_SIGNAL = Step("disk_signal", "1", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
+LUNAR_GAIN = Step(
+    "lunar_gain", "2", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
+)

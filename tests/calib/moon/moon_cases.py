@@ -78,8 +78,9 @@ def pulls(gain: xr.Dataset) -> np.ndarray:
     return np.asarray((gain["k"] - gain["k_true"]) / np.sqrt(variance))
 
 
-def random_case(folder: Path, number: int) -> xr.Dataset:
-    """A scene of three bands, faint and bright: any phase from 5 to 75 degrees, any attitude, oversampling 1 to 4, binning 4 or 6."""
+def random_case(folder: Path, number: int, relief: str = "0.05 %") -> xr.Dataset:
+    """A scene of three bands, faint and bright: any phase from 5 to 75 degrees, any attitude, oversampling 1 to 4, binning 4 or 6; a limb as rough as
+    the Moon's."""
     rng = np.random.default_rng([number, 2019])
     bands = [["B1", "B4", "B9"], ["B2", "B11", "B7"]][number % 2]
     phase_deg, north_deg = float(rng.uniform(5, 75) * rng.choice([-1, 1])), float(rng.uniform(-180, 180))
@@ -89,5 +90,6 @@ def random_case(folder: Path, number: int) -> xr.Dataset:
         "oversampling": float(rng.uniform(1, 4)),
         "rate_variation": f"{rng.uniform(0, 2):.2f} %",
         "rate_period": "3 s",
+        "limb_relief": relief,
     }
     return recovered(folder / f"M{number}", settings, phase_deg, north_deg, bands)
