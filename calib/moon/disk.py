@@ -1,4 +1,4 @@
-"""The Moon's disk in one band: found coarsely by threshold, then by its lit limb."""
+"""The Moon's disk in one band by its lit limb."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import binary_fill_holes, find_objects, label
 
-from calib.config import Model
 from calib.errors import InputError
 from calib.moon.cleaning import CleaningParameters, CleanWindow
-from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, ellipse_of, fit_ellipse, near_limb
+from calib.moon.coarse import CoarseParameters
+from calib.moon.ellipse import Ellipse, Scan, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
-from calib.moon.records import block_mean
 from calib.units import Degrees, Fraction, Pixels, as_written
 
-_COARSE_PIXELS = 256
 _SHARP_BLUR = 0.6
 _LARGEST_REACH = 12.0
 #: noise asks for more pixels across a faint limb than the ground of a bright one allows
 _FAINT_REACH = 2.0
+#: share of the usual number of crossings below which a stretch of limb is missing
+_GAP_SHARE = 0.3
+#: crossings farther from the fit than so many medians belong to something else
+_OUTLIER = 8.0
 
 
-class DiskParameters(Model):
+class DiskParameters(CoarseParameters):
     """How the disk is found. Lengths in pixels of the image, radii in disk radii."""
 
-    threshold: Fraction = Field(default=0.1, gt=0, lt=1, description="level of the coarse disk, of its brightest part")
-    detection: float = Field(
-        default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none"
-    )
     sigma: Pixels = Field(default=as_written("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
-    lit_half_angle: Degrees = Field(
-        default=as_written("85.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
-    )
     sectors: int = Field(
         default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
     )
@@ -65,6 +59,17 @@ class DiskParameters(Model):
         default=as_written("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
     )
     margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
+    largest_gap: Degrees = Field(
+        default=as_written("25 deg"), gt=0, description="refuse a disk whose lit limb is missing over more"
+    )
+    carry: bool = Field(
+        default=True, description="find the disk in one band of each pixel size, carry it to the others by their times"
+    )
+    registration_limit: Pixels = Field(
+        default=as_written("0.5 pixel"),
+        gt=0,
+        description="a band whose limb lies off the carried disk by more (rms) is searched anew",
+    )
     cleaning: CleaningParameters = CleaningParameters()
 
 
@@ -80,81 +85,6 @@ class Limb:
     residual: float
     centre_uncertainty: float
     axis_uncertainty: float
-
-
-def coarse_ellipse(
-    counts: np.ndarray, scan: Scan, sun_angle_rad: float, noise_floor: float, parameters: DiskParameters, source: str
-) -> Ellipse:
-    """The disk to about one percent, from the largest bright patch of `counts` (line, column). InputError where there is none."""
-    step = max(1, counts.shape[0] // _COARSE_PIXELS), max(1, counts.shape[1] // _COARSE_PIXELS)
-    small = _median_of_three(_median_of_three(block_mean(counts, step)).T).T
-    border = max(1, len(small) // 20)
-    edge = np.concatenate([small[:border], small[-border:]])
-    small -= np.median(edge, axis=0)
-    noise = max(
-        1.4826 * float(np.median(np.abs(edge - np.median(edge, axis=0)))), noise_floor / np.sqrt(step[0] * step[1])
-    )
-    peak = float(small.max())
-    if peak < parameters.detection * noise:
-        raise InputError(
-            f"{source}: no Moon in the image (brightest part {peak:.3g} DN above the sky, noise {noise:.2g} DN); leave the band or the acquisition out"
-        )
-    level = max(parameters.threshold * float(np.percentile(small[small > 0.3 * peak], 90)), 5 * noise)
-    patches, _ = label(small > level)
-    areas = np.bincount(patches.ravel())[1:]
-    if areas.max(initial=0) < 100:
-        raise InputError(
-            f"{source}: no Moon in the image (largest bright patch {areas.max(initial=0)} pixels of {step[0]} x {step[1]})"
-        )
-    number = int(areas.argmax()) + 1
-    place = find_objects(patches, number)[number - 1]
-    outline = np.argwhere(_outline(np.pad(patches[place] == number, 1))) - 1 + [place[0].start, place[1].start]
-    line = (outline[:, 0] + 0.5) * step[0] - 0.5
-    column = (outline[:, 1] + 0.5) * step[1] - 0.5
-    found = _outer_ellipse(column, scan.coordinate(line), sun_angle_rad, np.radians(parameters.lit_half_angle))
-    if found is None:
-        raise InputError(
-            f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude"
-        )
-    return found
-
-
-def _median_of_three(image: np.ndarray) -> np.ndarray:
-    """Each value with its neighbours before and after along the first dimension."""
-    padded = np.pad(image, ((1, 1), (0, 0)), mode="edge")
-    before, after = padded[:-2], padded[2:]
-    low, high = np.minimum(before, after), np.maximum(before, after)
-    return np.asarray(np.maximum(low, np.minimum(high, image)))
-
-
-def _outline(mask: np.ndarray) -> np.ndarray:
-    solid = binary_fill_holes(mask)
-    inner = solid[1:-1, 1:-1] & solid[:-2, 1:-1] & solid[2:, 1:-1] & solid[1:-1, :-2] & solid[1:-1, 2:]
-    outline = solid.copy()
-    outline[1:-1, 1:-1] &= ~inner
-    return np.asarray(outline)
-
-
-def _outer_ellipse(
-    column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: float, half_angle_rad: float
-) -> Ellipse | None:
-    # the farthest point of the patch in each direction within the lit limb lies on the limb; directions in the image follow from the ratio of the axes
-    angles = sun_angle_rad + np.linspace(-half_angle_rad, half_angle_rad, 161)
-    width, height = np.ptp(column), np.ptp(coordinate)
-    found: Ellipse | None = None
-    for _ in range(4):
-        normals = np.stack([np.cos(angles) / max(width, 1.0), np.sin(angles) / max(height, 1.0)])
-        support = np.unique(np.argmax(np.outer(column, normals[0]) + np.outer(coordinate, normals[1]), axis=0))
-        if len(support) < 8:
-            return None
-        start = algebraic_ellipse(column[support], coordinate[support]) or Ellipse(
-            float(column.mean()), float(coordinate.mean()), float(width) / 2, float(height) / 2
-        )
-        found = fit_ellipse(column[support], coordinate[support], start)[0]
-        width, height = 2 * found.semi_column, 2 * found.semi_scan
-        if not (min(width, height) > 0 and max(width / np.ptp(column), height / np.ptp(coordinate)) < 5):
-            return None
-    return found
 
 
 def fit_limb(
@@ -184,8 +114,11 @@ def fit_limb(
             raise InputError(
                 f"{source}: a limb on {kept.sum()} of {len(angles)} rays only; check the direction of the Sun and the image"
             )
-        ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
+        ellipse, distance, _ = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)
     column, coordinate = column[kept], coordinate[kept]
+    usual = np.abs(distance) < max(_OUTLIER * float(np.median(np.abs(distance))), 1.0)
+    kept[kept] = usual
+    _check_whole(angles, kept, parameters, source)
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
     residual = float(np.sqrt(np.mean(crossings[1] ** 2)))
     fitted, blur = crossings[0], (0.5, 0.5)
@@ -202,6 +135,19 @@ def fit_limb(
     return Limb(
         fitted, column, coordinate, blur, residual, float(np.max(deviation[:2])), _axis_error(fitted, covariance)
     )
+
+
+def _check_whole(angles: np.ndarray, kept: np.ndarray, parameters: DiskParameters, source: str) -> None:
+    """InputError where a long stretch of limb has hardly a crossing: something cuts the disk."""
+    gap_rad = float(np.radians(parameters.largest_gap))
+    rays = int(gap_rad / (angles[1] - angles[0]))
+    share = np.convolve(kept, np.ones(rays) / rays, mode="valid")
+    worst = int(np.argmin(share))
+    if share[worst] < _GAP_SHARE * np.mean(kept):
+        first, last = (np.degrees(angles[worst + step]) for step in (0, rays - 1))
+        raise InputError(
+            f"{source}: the lit limb is missing from {first:.0f} to {last:.0f} deg of the image; the Moon is not whole: leave the acquisition out"
+        )
 
 
 def _axis_error(ellipse: Ellipse, covariance: np.ndarray) -> float:

@@ -45,8 +45,13 @@ class ScaleSpace:
         reach = 1.1 * ellipse.extent()[1] + 10
         lines = scan.line(np.array([ellipse.scan - reach, ellipse.scan + reach])) - window.origin[0]
         first, stop = int(np.clip(lines[0], 0, None)), int(lines[1]) + 1
-        smooth = gaussian_filter(window.image[first:stop], sigma)
-        return cls(smooth, laplace(smooth), (window.origin[0] + first, window.origin[1]))
+        return cls.of_image(window.image[first:stop], (window.origin[0] + first, window.origin[1]), sigma)
+
+    @classmethod
+    def of_image(cls, image: np.ndarray, origin: tuple[int, int], sigma: float) -> ScaleSpace:
+        """Of a whole image whose first pixel is `origin`."""
+        smooth = gaussian_filter(image, sigma)
+        return cls(smooth, laplace(smooth), origin)
 
 
 def zero_crossings(
