@@ -16,6 +16,10 @@ from calib.units import Degrees, Fraction, as_written
 _COARSE_PIXELS = 256
 #: radii from which on a patch is an object of its own
 _OUTSIDE = 1.05
+#: of the usual brightness along a chord: what is bright, what is dark
+_BRIGHT, _DARK = 0.45, 0.03
+
+_RIM_SAMPLES = 3
 
 
 class CoarseParameters(Model):
@@ -78,23 +82,29 @@ def coarse_ellipse(
         raise InputError(
             f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude"
         )
-    return found, _second_object(means, patches, number, (step, scan), found)
+    lines, columns = ((np.arange(size) + 0.5) * width - 0.5 for size, width in zip(small.shape, step, strict=True))
+    radius = found.radius(columns[np.newaxis, :], scan.coordinate(lines)[:, np.newaxis])
+    _check_uncut(small, radius, source)
+    # what touches the disk is a part of its patch, but not of the disk
+    return found, bool(np.any((patches > 0) & (radius > _OUTSIDE + max(step) / min(found.extent()))))
 
 
-def _second_object(
-    means: np.ndarray,
-    patches: np.ndarray,
-    moon: int,
-    sampling: tuple[tuple[int, int], Scan],
-    ellipse: Ellipse,
-) -> bool:
-    """Whether a patch of the sky is as bright as the threshold: a planet, a star, a ghost. What touches the disk is a part of it."""
-    (step, scan) = sampling
-    line, column = np.nonzero((patches > 0) & (patches != moon) & (means > 0))
-    if not len(line):
-        return False
-    places = (column + 0.5) * step[1] - 0.5, scan.coordinate((line + 0.5) * step[0] - 0.5)
-    return bool(np.any(ellipse.radius(*places) > _OUTSIDE))
+def _check_uncut(small: np.ndarray, radius: np.ndarray, source: str) -> None:
+    """InputError where the light ends all at once in a column or a line of the disk: towards a terminator it fades, at the end of a detector it stops."""
+    inside = radius < 1
+    for image, within, name in ((small, inside, "column"), (small.T, inside.T, "line")):
+        number = within.sum(axis=0)
+        mean = np.where(within, image, 0).sum(axis=0) / np.maximum(number, 1)
+        usual = float(np.median(mean[(number > 0) & (mean > 0)]))
+        # some samples within the disk, which is known to about one; three apart, as the first look smooths over neighbours
+        reach = max(np.count_nonzero(number) / 2 - _RIM_SAMPLES, 0) / max(np.count_nonzero(number) / 2, 1)
+        long = number > number.max() * np.sqrt(max(1 - reach**2, 1 / 16))
+        for dark, bright in ((mean[:-3], mean[3:]), (mean[3:], mean[:-3])):
+            cut = long[:-3] & long[3:] & (bright > _BRIGHT * usual) & (dark < _DARK * usual)
+            if cut.any():
+                raise InputError(
+                    f"{source}: the Moon's light ends in one {name} within the disk; a detector's edge or missing data cuts it: leave the acquisition out"
+                )
 
 
 def _median_of_three(image: np.ndarray) -> np.ndarray:

@@ -197,4 +197,4 @@ def near_limb(
 def _within_runs(lengths: np.ndarray) -> np.ndarray:
     """0, 1, ... in each of the runs of these lengths."""
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths))

@@ -41,7 +41,7 @@ def extract_disk(
     scan = scan_of(image, raster.lines / 2, raster.lines / 2)
     shape = raster.lines, raster.columns
     coarse, second = coarse_ellipse(coarse_look(raster), scan, sun_angle_rad, noise.floor, parameters, source)
-    flags = completeness(coarse, scan, shape, parameters.margin, source)
+    completeness(coarse, scan, shape, parameters.margin, source)
     half_width, half_height = coarse.extent()
     reach = np.array([-1, 1]) * parameters.cleaning.sky_to * half_height + coarse.scan
     first, stop = (int(item) for item in np.clip(np.ceil(scan.line(reach)), 0, raster.lines))
@@ -69,7 +69,7 @@ def extract_disk(
     )
     limb = fit_limb(window, start, in_means, sun_angle_rad, ratio * step[1] / step[0], parameters, source)
     found = _limb_in_pixels(limb, step)
-    flags = flags or completeness(found.ellipse, scan, shape, parameters.margin, source)
+    flags = completeness(found.ellipse, scan, shape, parameters.margin, source)
     flags += ["limb_residual"] * (limb.residual > parameters.residual_limit) + ["second_object"] * second
     return Extraction(found, scan, flags, window, limb.ellipse, in_means, step)
 
