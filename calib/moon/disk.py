@@ -1,4 +1,4 @@
-"""The Moon's disk in one band: found coarsely by threshold, then by its lit limb."""
+"""The Moon's disk in one band by its lit limb."""
 
 from __future__ import annotations
 
@@ -6,42 +6,36 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import binary_fill_holes, find_objects, label
 
-from calib.config import Model
 from calib.errors import InputError
 from calib.moon.cleaning import CleaningParameters, CleanWindow
-from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, ellipse_of, fit_ellipse, near_limb
+from calib.moon.coarse import CoarseParameters
+from calib.moon.ellipse import Ellipse, Scan, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
-from calib.moon.records import block_mean
 from calib.units import Degrees, Fraction, Pixels, as_written
 
-_COARSE_PIXELS = 256
 _SHARP_BLUR = 0.6
 _LARGEST_REACH = 12.0
-#: terms of the profile across the limb
-_BRIGHT_POWERS, _FAINT_POWERS = 5, 3
+#: noise asks for more pixels across a faint limb than the ground of a bright one allows
+_FAINT_REACH = 2.0
+#: share of the usual number of crossings below which a stretch of limb is missing
+_GAP_SHARE = 0.3
+#: crossings farther from the fit than so many medians belong to something else
+_OUTLIER = 8.0
 
 
-class DiskParameters(Model):
+class DiskParameters(CoarseParameters):
     """How the disk is found. Lengths in pixels of the image, radii in disk radii."""
 
-    threshold: Fraction = Field(default=0.1, gt=0, lt=1, description="level of the coarse disk, of its brightest part")
-    detection: float = Field(
-        default=8.0, gt=0, description="the Moon stands out of the sky by this many sigma, or there is none"
-    )
     sigma: Pixels = Field(default=as_written("1.5 pixel"), gt=0, description="of the Laplacian of Gaussian")
-    lit_half_angle: Degrees = Field(
-        default=as_written("80.0 deg"), gt=10, lt=90, description="limb used on each side of the Sun's direction"
-    )
     sectors: int = Field(
         default=64, ge=4, le=180, description="sectors of the lit limb, each with a brightness profile of its own"
     )
     profile_reach: Pixels = Field(
-        default=as_written("8.0 pixel"), ge=4, le=12, description="half width of the profile across the limb"
+        default=as_written("3.0 pixel"), ge=2, le=12, description="half width of the profile across a sharp limb"
     )
     faint_limb: float = Field(
-        default=20.0, ge=0, description="a limb below this many sigma of noise gets a simpler profile"
+        default=10.0, ge=0, description="a limb below this many sigma of noise gets a profile twice as wide"
     )
     huber: Pixels = Field(
         default=as_written("0.5 pixel"), gt=0, description="residual from which a limb point counts less"
@@ -54,15 +48,28 @@ class DiskParameters(Model):
     tilted: bool = Field(default=False, description="let the axes turn out of column and line")
     limb_points: int = Field(default=720, ge=60, description="rays at most")
     limb_bias: Pixels = Field(
-        default=as_written("0.03 pixel"),
+        default=as_written("0.01 pixel"),
         ge=0,
-        description="what may remain of the bias of a sharp limb in a stretch of it, k = 1",
+        description="bias of a sharp limb beside what its stretches tell, k = 1",
     )
-    limb_stretches: int = Field(default=8, ge=1, description="independent stretches of the lit limb")
+    limb_stretches: int = Field(
+        default=16, ge=8, description="stretches of the lit limb whose ground and relief are independent"
+    )
     residual_limit: Pixels = Field(
         default=as_written("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
     )
     margin: Fraction = Field(default=1.3, ge=1, description="flag a disk that is nearer to the border, in its radii")
+    largest_gap: Degrees = Field(
+        default=as_written("25 deg"), gt=0, description="refuse a disk whose lit limb is missing over more"
+    )
+    carry: bool = Field(
+        default=True, description="find the disk in one band of each pixel size, carry it to the others by their times"
+    )
+    registration_limit: Pixels = Field(
+        default=as_written("0.5 pixel"),
+        gt=0,
+        description="a band whose limb lies off the carried disk by more (rms) is searched anew",
+    )
     cleaning: CleaningParameters = CleaningParameters()
 
 
@@ -78,81 +85,6 @@ class Limb:
     residual: float
     centre_uncertainty: float
     axis_uncertainty: float
-
-
-def coarse_ellipse(
-    counts: np.ndarray, scan: Scan, sun_angle_rad: float, noise_floor: float, parameters: DiskParameters, source: str
-) -> Ellipse:
-    """The disk to about one percent, from the largest bright patch of `counts` (line, column). InputError where there is none."""
-    step = max(1, counts.shape[0] // _COARSE_PIXELS), max(1, counts.shape[1] // _COARSE_PIXELS)
-    small = _median_of_three(_median_of_three(block_mean(counts, step)).T).T
-    border = max(1, len(small) // 20)
-    edge = np.concatenate([small[:border], small[-border:]])
-    small -= np.median(edge, axis=0)
-    noise = max(
-        1.4826 * float(np.median(np.abs(edge - np.median(edge, axis=0)))), noise_floor / np.sqrt(step[0] * step[1])
-    )
-    peak = float(small.max())
-    if peak < parameters.detection * noise:
-        raise InputError(
-            f"{source}: no Moon in the image (brightest part {peak:.3g} DN above the sky, noise {noise:.2g} DN); leave the band or the acquisition out"
-        )
-    level = max(parameters.threshold * float(np.percentile(small[small > 0.3 * peak], 90)), 5 * noise)
-    patches, _ = label(small > level)
-    areas = np.bincount(patches.ravel())[1:]
-    if areas.max(initial=0) < 100:
-        raise InputError(
-            f"{source}: no Moon in the image (largest bright patch {areas.max(initial=0)} pixels of {step[0]} x {step[1]})"
-        )
-    number = int(areas.argmax()) + 1
-    place = find_objects(patches, number)[number - 1]
-    outline = np.argwhere(_outline(np.pad(patches[place] == number, 1))) - 1 + [place[0].start, place[1].start]
-    line = (outline[:, 0] + 0.5) * step[0] - 0.5
-    column = (outline[:, 1] + 0.5) * step[1] - 0.5
-    found = _outer_ellipse(column, scan.coordinate(line), sun_angle_rad, np.radians(parameters.lit_half_angle))
-    if found is None:
-        raise InputError(
-            f"{source}: the bright patch has no round limb on the side of the Sun (at {np.degrees(sun_angle_rad):.0f} deg); check the attitude"
-        )
-    return found
-
-
-def _median_of_three(image: np.ndarray) -> np.ndarray:
-    """Each value with its neighbours before and after along the first dimension."""
-    padded = np.pad(image, ((1, 1), (0, 0)), mode="edge")
-    before, after = padded[:-2], padded[2:]
-    low, high = np.minimum(before, after), np.maximum(before, after)
-    return np.asarray(np.maximum(low, np.minimum(high, image)))
-
-
-def _outline(mask: np.ndarray) -> np.ndarray:
-    solid = binary_fill_holes(mask)
-    inner = solid[1:-1, 1:-1] & solid[:-2, 1:-1] & solid[2:, 1:-1] & solid[1:-1, :-2] & solid[1:-1, 2:]
-    outline = solid.copy()
-    outline[1:-1, 1:-1] &= ~inner
-    return np.asarray(outline)
-
-
-def _outer_ellipse(
-    column: np.ndarray, coordinate: np.ndarray, sun_angle_rad: float, half_angle_rad: float
-) -> Ellipse | None:
-    # the farthest point of the patch in each direction within the lit limb lies on the limb; directions in the image follow from the ratio of the axes
-    angles = sun_angle_rad + np.linspace(-half_angle_rad, half_angle_rad, 161)
-    width, height = np.ptp(column), np.ptp(coordinate)
-    found: Ellipse | None = None
-    for _ in range(4):
-        normals = np.stack([np.cos(angles) / max(width, 1.0), np.sin(angles) / max(height, 1.0)])
-        support = np.unique(np.argmax(np.outer(column, normals[0]) + np.outer(coordinate, normals[1]), axis=0))
-        if len(support) < 8:
-            return None
-        start = algebraic_ellipse(column[support], coordinate[support]) or Ellipse(
-            float(column.mean()), float(coordinate.mean()), float(width) / 2, float(height) / 2
-        )
-        found = fit_ellipse(column[support], coordinate[support], start)[0]
-        width, height = 2 * found.semi_column, 2 * found.semi_scan
-        if not (min(width, height) > 0 and max(width / np.ptp(column), height / np.ptp(coordinate)) < 5):
-            return None
-    return found
 
 
 def fit_limb(
@@ -182,14 +114,46 @@ def fit_limb(
             raise InputError(
                 f"{source}: a limb on {kept.sum()} of {len(angles)} rays only; check the direction of the Sun and the image"
             )
-        ellipse = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)[0]
+        ellipse, distance, _ = fit_ellipse(column[kept], coordinate[kept], ellipse, parameters.tilted, parameters.huber)
     column, coordinate = column[kept], coordinate[kept]
+    usual = np.abs(distance) < max(_OUTLIER * float(np.median(np.abs(distance))), 1.0)
+    kept[kept] = usual
+    _check_whole(angles, kept, parameters, source)
     crossings = fit_ellipse(column, coordinate, ellipse, parameters.tilted, parameters.huber)
+    residual = float(np.sqrt(np.mean(crossings[1] ** 2)))
     fitted, blur = crossings[0], (0.5, 0.5)
     # twice: the pixels are chosen by their distance from the ellipse, which moves
     for _ in range(2):
-        fitted, blur = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
-    return _with_uncertainty(fitted, blur, crossings, (column, coordinate), ratio, parameters)
+        fitted, blur, covariance = _refined(window, fitted, blur, scan, sun_angle_rad, parameters)
+    # the more the limb is blurred, the more its place and its darkening look alike
+    bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
+    covariance = covariance + crossings[2] * bias**2 * len(column) / parameters.limb_stretches
+    fitted, covariance = _with_ratio(fitted, covariance, ratio, parameters.ratio_uncertainty)
+    deviation = np.sqrt(np.diag(covariance))
+    shorter = min(fitted.semi_column, fitted.semi_scan)
+    blur = (blur[0] * fitted.semi_column / shorter, blur[1] * fitted.semi_scan / shorter)
+    return Limb(
+        fitted, column, coordinate, blur, residual, float(np.max(deviation[:2])), _axis_error(fitted, covariance)
+    )
+
+
+def _check_whole(angles: np.ndarray, kept: np.ndarray, parameters: DiskParameters, source: str) -> None:
+    """InputError where a long stretch of limb has hardly a crossing: something cuts the disk."""
+    gap_rad = float(np.radians(parameters.largest_gap))
+    rays = int(gap_rad / (angles[1] - angles[0]))
+    share = np.convolve(kept, np.ones(rays) / rays, mode="valid")
+    worst = int(np.argmin(share))
+    if share[worst] < _GAP_SHARE * np.mean(kept):
+        first, last = (np.degrees(angles[worst + step]) for step in (0, rays - 1))
+        raise InputError(
+            f"{source}: the lit limb is missing from {first:.0f} to {last:.0f} deg of the image; the Moon is not whole: leave the acquisition out"
+        )
+
+
+def _axis_error(ellipse: Ellipse, covariance: np.ndarray) -> float:
+    """Uncertainty [pixel] of each axis that, as if they erred apart, gives their product the uncertainty that it has: they err together."""
+    share = np.array([1 / ellipse.semi_column, 1 / ellipse.semi_scan])
+    return float(np.sqrt(share @ covariance[2:, 2:] @ share) / np.hypot(*share))
 
 
 def _refined(
@@ -199,47 +163,21 @@ def _refined(
     scan: Scan,
     sun_angle_rad: float,
     parameters: DiskParameters,
-) -> tuple[Ellipse, tuple[float, float]]:
+) -> tuple[Ellipse, tuple[float, float], np.ndarray]:
     half = np.radians(parameters.lit_half_angle)
     columns, coordinates = grid = window.grid(scan)
     unit = min(ellipse.semi_column, ellipse.semi_scan)
-    reach, powers = float(np.clip(5 * max(blur), parameters.profile_reach, _LARGEST_REACH)), _BRIGHT_POWERS
-    line, column, radius, turned = near_limb(grid, ellipse, sun_angle_rad, reach / unit, half)
+    reach = float(np.clip(5 * max(blur), parameters.profile_reach, _LARGEST_REACH))
+    wide = max(reach, _FAINT_REACH * parameters.profile_reach)
+    line, column, radius, turned = near_limb(grid, ellipse, sun_angle_rad, wide / unit, half)
     values = window.image[line, column]
     if np.mean(values[radius < 1]) < parameters.faint_limb * window.sky_noise:
-        # noise would ask more of the profile than the profile has to tell
-        reach, powers = parameters.profile_reach, _FAINT_POWERS
+        reach = wide
     chosen = ~window.filled[line, column] & (np.abs(radius - 1) * unit < reach)
     line, column, turned, values = (item[chosen] for item in (line, column, turned, values))
     sector = np.floor((turned + half) / (2 * half) * parameters.sectors).astype(int)
     pixels = LimbPixels.sorted(columns[0, column], coordinates[line, 0], values, sector)
-    return refine_limb(pixels, ellipse, blur, powers, parameters.tilted)
-
-
-def _with_uncertainty(
-    ellipse: Ellipse,
-    blur: tuple[float, float],
-    crossings: tuple[Ellipse, np.ndarray, np.ndarray],
-    points: tuple[np.ndarray, np.ndarray],
-    ratio: float,
-    parameters: DiskParameters,
-) -> Limb:
-    _, distance, covariance = crossings
-    residual = float(np.sqrt(np.mean(distance**2)))
-    # neighbouring points share their pixels: they are independent every 2.5 sigma
-    spacing = float(np.median(np.hypot(np.diff(points[0]), np.diff(points[1]))))
-    correlated = max(1.0, 2.5 * parameters.sigma / max(spacing, 0.1))
-    # what texture does to the limb is alike over some twenty degrees, and an arc of a half circle magnifies it in the axis towards the Sun
-    # the more the limb is blurred, the more its place and its darkening look alike
-    bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
-    alike = bias**2 * len(distance) / parameters.limb_stretches
-    covariance = covariance * (correlated * residual**2 + alike)
-    ellipse, covariance = _with_ratio(ellipse, covariance, ratio, parameters.ratio_uncertainty)
-    deviation = np.sqrt(np.diag(covariance))
-    axis, centre = float(np.max(deviation[2:])), float(np.max(deviation[:2]))
-    shorter = min(ellipse.semi_column, ellipse.semi_scan)
-    blur = (blur[0] * ellipse.semi_column / shorter, blur[1] * ellipse.semi_scan / shorter)
-    return Limb(ellipse, points[0], points[1], blur, residual, centre, axis)
+    return refine_limb(pixels, ellipse, blur, parameters.limb_stretches, parameters.tilted)
 
 
 def _with_ratio(

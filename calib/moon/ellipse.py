@@ -85,6 +85,20 @@ class Ellipse:
         radius = np.maximum(np.sqrt(x * x + y * y), 1e-9)
         return radius, x / radius, y / radius
 
+    def chords(self, scan: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First column within each of `radii` (disk radii) at each scan coordinate, and the first one beyond: (scan, radius); equal where there is none."""
+        cos, sin = np.cos(self.tilt_rad), np.sin(self.tilt_rad)
+        across = (cos / self.semi_column) ** 2 + (sin / self.semi_scan) ** 2
+        mixed = sin * cos * (1 / self.semi_column**2 - 1 / self.semi_scan**2)
+        along = (sin / self.semi_column) ** 2 + (cos / self.semi_scan) ** 2
+        offset = (scan - self.scan)[:, np.newaxis]
+        square = across * radii**2 - (across * along - mixed**2) * offset**2
+        half = np.sqrt(np.maximum(square, 0)) / across
+        middle = self.column - mixed / across * offset
+        first = np.ceil(middle - half).astype(int)
+        stop = np.where(square > 0, np.floor(middle + half).astype(int) + 1, first)
+        return first, np.maximum(stop, first)
+
     def extent(self) -> tuple[float, float]:
         """Half width along columns and half height along the scan coordinate."""
         cos, sin = np.cos(self.tilt_rad), np.sin(self.tilt_rad)
@@ -110,7 +124,7 @@ def fit_ellipse(
     values = np.array([start.column, start.scan, start.semi_column, start.semi_scan, start.tilt_rad])[:size]
     for _ in range(_ITERATIONS):
         ellipse = ellipse_of(values)
-        distance, slopes = _distances(column, scan, ellipse)
+        distance, slopes = limb_distances(column, scan, ellipse)
         slopes = slopes[:, :size]
         weighted = slopes * np.minimum(1.0, huber_pixel / np.maximum(np.abs(distance), 1e-12))[:, np.newaxis]
         # sums without BLAS: they do not depend on the number of threads
@@ -122,10 +136,10 @@ def fit_ellipse(
         if np.max(np.abs(step)) < _CLOSE_ENOUGH:
             break
     ellipse = ellipse_of(values)
-    return ellipse, _distances(column, scan, ellipse)[0], normal[:4, :4]
+    return ellipse, limb_distances(column, scan, ellipse)[0], normal[:4, :4]
 
 
-def _distances(column: np.ndarray, scan: np.ndarray, ellipse: Ellipse) -> tuple[np.ndarray, np.ndarray]:
+def limb_distances(column: np.ndarray, scan: np.ndarray, ellipse: Ellipse) -> tuple[np.ndarray, np.ndarray]:
     """Distance of points outside the ellipse [pixel] (to first order; < 0 inside), and how fast it falls with column, scan, both axes and tilt."""
     radius, cos, sin = ellipse.direction(column, scan)
     a, b = ellipse.semi_column, ellipse.semi_scan
@@ -162,9 +176,25 @@ def near_limb(
     `grid` is their column (1, n) and scan coordinate (n, 1); `reach` is in disk radii.
     """
     columns, coordinates = grid
-    radius = ellipse.radius(columns, coordinates)
-    line, column = np.nonzero(np.abs(radius - 1) < reach)
-    _, cos, sin = ellipse.direction(columns[0, column], coordinates[line, 0])
+    origin = columns[0, 0]
+    first, stop = (
+        np.clip(side - int(origin), 0, columns.shape[1])
+        for side in ellipse.chords(coordinates[:, 0], np.array([1 - reach, 1 + reach]))
+    )
+    # the pixels of a line lie in two runs, left and right of the disk's inner part
+    hollow = stop[:, 0] > first[:, 0]
+    starts = np.stack([first[:, 1], np.where(hollow, stop[:, 0], first[:, 1])], axis=1)
+    stops = np.stack([np.where(hollow, first[:, 0], first[:, 1]), stop[:, 1]], axis=1)
+    lengths = np.maximum(stops - starts, 0)
+    column = np.repeat(starts.ravel(), lengths.ravel()) + _within_runs(lengths.ravel())
+    line = np.repeat(np.arange(len(coordinates)), lengths.sum(axis=1))
+    radius, cos, sin = ellipse.direction(columns[0, column], coordinates[line, 0])
     turned = (np.arctan2(sin, cos) + ellipse.tilt_rad - sun_angle_rad + np.pi) % (2 * np.pi) - np.pi
     lit = np.abs(turned) < half_angle_rad
-    return line[lit], column[lit], radius[line[lit], column[lit]], turned[lit]
+    return line[lit], column[lit], radius[lit], turned[lit]
+
+
+def _within_runs(lengths: np.ndarray) -> np.ndarray:
+    """0, 1, ... in each of the runs of these lengths."""
+    ends = np.cumsum(lengths)
+    return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths))

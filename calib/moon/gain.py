@@ -31,7 +31,10 @@ class GainParameters(Model):
         default=as_written("100 km"), description="of the line of sight above the Earth"
     )
     solid_angle: Fraction = Field(
-        default=0.002, ge=0, description="of a sample, beside the fit's and half the gap between limb and rates"
+        default=0.0005,
+        ge=0,
+        description="of a sample: what the Moon's figure hides from the limb's residuals (0.4 km of 1737.4 in the mean radius of the limb);"
+        " beside the fit's and half the gap between limb and rates",
     )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
     spectral_interpolation: Fraction = Field(default=0.005, ge=0)

@@ -6,19 +6,40 @@ import numpy as np
 import xarray as xr
 
 from calib.acquisition import Acquisition
-from calib.moon.ellipse import Ellipse, near_limb
 from calib.moon.tables import record
+from calib.raster import Raster
 from calib.types import as_record
 
 _QUICKLOOK_PIXELS = 200
 _PROFILE_CELLS = 80
+#: so many lines make a sample
+_PICTURE_LINES = 4
 
 
-def pictures(counts: np.ndarray, step: int) -> dict[str, xr.DataArray]:
-    """`quicklook`, the image in means of `step` x `step` pixels over (y, x), and `quicklook_step`."""
-    small = xr.DataArray(block_mean(counts, (step, step)).astype(np.float32), dims=("y", "x"), attrs={"units": "DN"})
-    side = xr.DataArray(float(step), attrs={"units": "pixel"})
-    return {"quicklook": as_record(small), "quicklook_step": as_record(side)}
+class Picture:
+    """An image in means of step x step pixels, put together from blocks of its lines; where there is none, the sky."""
+
+    def __init__(self, raster: Raster, step: int) -> None:
+        self.step = step
+        self._sums, self._number = np.zeros((2, raster.lines // step, raster.columns // step))
+
+    def add(self, block: np.ndarray, first: int, left: int) -> None:
+        """Counts (line, column) from line `first` and column `left` on. Of a sample's lines some will do."""
+        start = -(-left // self.step)
+        stop = min((left + block.shape[1]) // self.step, self._sums.shape[1])
+        for line in range(first, first + len(block)):
+            row = line // self.step
+            if line % max(self.step // _PICTURE_LINES, 1) == 0 and row < len(self._sums) and stop > start:
+                used = block[line - first, start * self.step - left : stop * self.step - left]
+                self._sums[row, start:stop] += used.reshape(-1, self.step).mean(axis=1)
+                self._number[row, start:stop] += 1
+
+    def finished(self, sky: float) -> dict[str, xr.DataArray]:
+        """`quicklook` over (y, x) [DN], and `quicklook_step`."""
+        values = np.where(self._number > 0, self._sums / np.maximum(self._number, 1), sky)
+        side = xr.DataArray(float(self.step), attrs={"units": "pixel"})
+        small = xr.DataArray(values.astype(np.float32), dims=("y", "x"), attrs={"units": "DN"})
+        return {"quicklook": as_record(small), "quicklook_step": as_record(side)}
 
 
 def quicklook_step(acquisition: Acquisition) -> int:
@@ -27,26 +48,13 @@ def quicklook_step(acquisition: Acquisition) -> int:
     return -(-max(max(raster.lines, raster.columns) for raster in rasters) // _QUICKLOOK_PIXELS)
 
 
-def block_mean(counts: np.ndarray, step: tuple[int, int]) -> np.ndarray:
-    """Means over blocks of step (lines, columns); what is left over at the end is cut."""
-    lines, columns = counts.shape[0] // step[0], counts.shape[1] // step[1]
-    blocks = counts[: lines * step[0], : columns * step[1]].reshape(lines, step[0], columns, step[1])
-    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float64))
-
-
-def limb_profile(
-    image: np.ndarray,
-    grid: tuple[np.ndarray, np.ndarray],
-    ellipse: Ellipse,
-    sun_angle_rad: float,
-    half_angle_rad: float,
-) -> xr.DataArray:
-    """Mean counts [DN] across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; `grid` as of `CleanWindow.grid`."""
-    line, column, radius, _ = near_limb(grid, ellipse, sun_angle_rad, 0.2, half_angle_rad)
+def limb_profile(radius: np.ndarray, counts: np.ndarray) -> xr.DataArray:
+    """Mean counts [DN] across the lit limb against the distance from the centre in disk radii, 0.8 to 1.2; NaN where there is no pixel."""
     edges = np.linspace(0.8, 1.2, _PROFILE_CELLS + 1)
-    cell = np.clip(np.searchsorted(edges, radius) - 1, 0, _PROFILE_CELLS - 1)
-    number = np.bincount(cell, minlength=_PROFILE_CELLS)
-    total = np.bincount(cell, image[line, column].astype(np.float64), _PROFILE_CELLS)
+    cell = np.searchsorted(edges, radius) - 1
+    within = (cell >= 0) & (cell < _PROFILE_CELLS)
+    number = np.bincount(cell[within], minlength=_PROFILE_CELLS)
+    total = np.bincount(cell[within], counts[within].astype(np.float64), _PROFILE_CELLS)
     with np.errstate(invalid="ignore"):
         profile = record(total / number, "profile", "DN")
     return profile.assign_coords(profile_radius=("profile", (edges[1:] + edges[:-1]) / 2, {"units": "1"}))

@@ -1,8 +1,7 @@
-"""The three steps of the lunar calibration: disk, signal, gain. Each works band by band and holds one band's counts at a time."""
+"""The three steps of the lunar calibration: disk, signal, gain. Each works band by band and holds one band's counts around the Moon at most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,14 @@ import xarray as xr
 
 from calib.acquisition import Acquisition, BandImage
 from calib.errors import InputError
-from calib.moon.cleaning import clean_window
-from calib.moon.disk import DiskParameters, Limb, coarse_ellipse, fit_limb
-from calib.moon.ellipse import Ellipse, Scan, scan_of
+from calib.moon.carry import Reference, carry, reference_of
+from calib.moon.disk import DiskParameters, Limb
+from calib.moon.ellipse import Ellipse, Scan, near_limb, scan_of
+from calib.moon.extraction import Extraction, completeness, extract_disk
 from calib.moon.gain import GainParameters, lunar_gain
+from calib.moon.hits import Noise
 from calib.moon.photometry import SignalParameters, disk_signal
-from calib.moon.records import limb_profile, pictures, quicklook_step
+from calib.moon.records import Picture, limb_profile, quicklook_step
 from calib.moon.tables import over_bands, record
 from calib.sensor import Sensor
 from calib.steps import Step
@@ -23,6 +24,10 @@ from calib.types import require, same_order
 from calib.uncertainty import Component, Uncertain, to_variables
 from calib.units import stamp
 
+#: disk radii from which on a profile across the limb shows the sky
+_SKY_OF_PROFILE = 1.015
+#: of so many lines one is enough for the mean profile
+_PROFILE_LINES = 4
 _DISK_UNITS = {
     "centre_column": "pixel",
     "centre_line": "pixel",
@@ -35,19 +40,27 @@ _DISK_UNITS = {
     "limb_blur_line": "pixel",
     "centre_uncertainty": "pixel",
     "axis_uncertainty": "pixel",
+    "carried": "1",
+    "registration_residual": "pixel",
     "sample_angle_column": "rad",
     "sample_angle_line": "rad",
     "nominal_angle_line": "rad",
 }
 _SIGNAL_UNITS = {
     "sky_level": "DN",
+    "sky_before": "DN",
+    "sky_after": "DN",
     "sky_slope": "DN / pixel",
     "sky_step": "DN",
+    "sky_halves": "DN",
     "sky_noise": "DN",
+    "sky_outliers": "1",
     "aperture_pixels": "1",
     "saturated_pixels": "1",
     "defective_pixels": "1",
+    "defective_columns": "1",
     "cosmic_hits": "1",
+    "fill_effect": "1",
     "mean_signal": "DN",
     "plateau_growth": "1",
 }
@@ -56,51 +69,121 @@ _SIGNAL_UNITS = {
 def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parameters: DiskParameters) -> xr.Dataset:
     """The disk of the Moon in each band, over "band" in the sensor's order.
 
-    Centre, semi-axes (along lines in lines of the disk's mean scan rate) and their uncertainties in pixels, the crossing time, flags; limb points,
-    quicklook and profile across the limb as records. `sample_angle_line` is the rate of the product times the line period (NaN without rates).
-    InputError names file and band where there is no whole Moon.
+    Centre, semi-axes (along lines in lines of the disk's mean scan rate) and their uncertainties in pixels, the crossing time, flags; limb points and
+    profile across the limb as records. `sample_angle_line` is the rate of the product times the line period (NaN without rates). Where rates and dates
+    allow, the disk is found in one band of each pixel size and carried to the others (`carried`), each of which is searched anew where its own limb
+    disagrees. InputError names file and band where there is no whole Moon.
     """
     sun = require(sun, {"sun_angle": "rad"}, "direction of the Sun")
     names = _bands(acquisition, sensor)
-    angles = [float(sun["sun_angle"].sel(band=name)) for name in names]
-    rows = [
-        _disk_of_band(acquisition, sensor, name, angle, parameters) for name, angle in zip(names, angles, strict=True)
-    ]
-    return over_bands(names, rows, _DISK_UNITS)
+    rows: dict[str, dict[str, Any]] = {}
+    for leader, others in _families(names, sensor):
+        angle_rad = float(sun["sun_angle"].sel(band=leader))
+        found, rows[leader] = _extracted(acquisition, sensor, leader, angle_rad, parameters)
+        image = acquisition.band(leader)
+        reference = None
+        if others and parameters.carry and _predictable(image):
+            reference = reference_of(image, found.limb, found.scan, angle_rad, parameters)
+        for name in others:
+            angle_rad = float(sun["sun_angle"].sel(band=name))
+            row = _carried(acquisition, sensor, (leader, reference), name, angle_rad, parameters)
+            rows[name] = row or _extracted(acquisition, sensor, name, angle_rad, parameters)[1]
+    return over_bands(names, [rows[name] for name in names], _DISK_UNITS)
 
 
-def _disk_of_band(
+def _families(names: list[str], sensor: Sensor) -> list[tuple[str, list[str]]]:
+    """Bands of one pixel size: the one that leads, nearest in the spectrum to the sensor's reference band, and the others."""
+    wanted = sensor.bands[sensor.reference_band].centre
+    families = []
+    for binning in sorted({sensor.bands[name].binning for name in names}):
+        family = [name for name in names if sensor.bands[name].binning == binning]
+        leader = min(family, key=lambda name: abs(sensor.bands[name].centre - wanted))
+        families.append((leader, [name for name in family if name != leader]))
+    return families
+
+
+def _predictable(image: BandImage) -> bool:
+    return image.scan_rate_rad_s is not None and image.dated
+
+
+def _extracted(
     acquisition: Acquisition, sensor: Sensor, name: str, sun_angle_rad: float, parameters: DiskParameters
-) -> dict[str, Any]:
+) -> tuple[Extraction, dict[str, Any]]:
+    """The disk of a band by itself."""
     image, band = acquisition.band(name), sensor.bands[name]
     source = f"{image.raster.path}: band {name}"
-    counts = _counts(image)
-    scan = scan_of(image, len(counts) / 2, len(counts) / 2)
-    coarse = coarse_ellipse(counts, scan, sun_angle_rad, band.noise_floor, parameters, source)
-    flags = _completeness(coarse, scan, counts.shape, parameters.margin, source)
-    window = clean_window(counts, coarse, scan, band, sensor.saturation, parameters.cleaning, source)
-    binning = acquisition.binning * band.binning
-    scan_angle = _mean_rate(image, scan) * image.line_period_s
-    ratio = sensor.pixel_angle_across * binning / scan_angle
-    limb = fit_limb(window, coarse, scan, sun_angle_rad, ratio, parameters, source)
-    flags = flags or _completeness(limb.ellipse, scan, counts.shape, parameters.margin, source)
-    flags += ["limb_residual"] if limb.residual > parameters.residual_limit else []
-    # the scan was relative to the mean rate of the whole image; sizes are told in that of the disk
+    noise = Noise(band.noise_floor, band.noise_slope)
+    scan = scan_of(image, image.raster.lines / 2, image.raster.lines / 2)
+    across_rad = sensor.pixel_angle_across * acquisition.binning * band.binning
+    ratio = across_rad / (_mean_rate(image, scan) * image.line_period_s)
+    found = extract_disk(image, noise, sun_angle_rad, ratio, parameters, source)
+    half_angle_rad = float(np.radians(parameters.lit_half_angle))
+    columns, coordinates = found.window.grid(found.window_scan)
+    line, column, radius, _ = near_limb(
+        (columns, coordinates[::_PROFILE_LINES]), found.window_ellipse, sun_angle_rad, 0.2, half_angle_rad
+    )
+    row = {
+        **_numbers(acquisition, sensor, name, found.limb, found.scan),
+        "carried": 0.0,
+        "registration_residual": np.nan,
+        "flags": ",".join(found.flags),
+        "limb_profile": limb_profile(radius, found.window.image[::_PROFILE_LINES][line, column]),
+    }
+    return found, row
+
+
+def _carried(
+    acquisition: Acquisition,
+    sensor: Sensor,
+    leader: tuple[str, Reference | None],
+    name: str,
+    sun_angle_rad: float,
+    parameters: DiskParameters,
+) -> dict[str, Any] | None:
+    """The disk of a band by that of the leader, None where it has to be found by itself."""
+    (leading, reference), image = leader, acquisition.band(name)
+    if reference is None or not _predictable(image):
+        return None
+    later_s = sensor.bands[name].time_offset - sensor.bands[leading].time_offset
+    found = carry(reference, image, later_s * sensor.pixel_angle_along / sensor.line_period, parameters)
+    if found is None:
+        return None
+    shape, source = (image.raster.lines, image.raster.columns), f"{image.raster.path}: band {name}"
+    flags = completeness(found.limb.ellipse, found.scan, shape, parameters.margin, source)
+    flags += ["limb_residual"] if found.limb.residual > parameters.residual_limit else []
+    half_angle_rad = float(np.radians(parameters.lit_half_angle))
+    radii, counts = [], []
+    for patch in found.patches:
+        grid = patch.columns[np.newaxis, :], patch.coordinates[:, np.newaxis]
+        line, column, radius, _ = near_limb(grid, found.limb.ellipse, sun_angle_rad, 0.2, half_angle_rad)
+        radii.append(radius)
+        counts.append(patch.counts[line, column])
+    radius, values = np.concatenate(radii), np.concatenate(counts)
+    sky = float(np.median(values[radius > _SKY_OF_PROFILE])) if np.any(radius > _SKY_OF_PROFILE) else 0.0
+    return {
+        **_numbers(acquisition, sensor, name, found.limb, found.scan),
+        "carried": 1.0,
+        "registration_residual": found.residual,
+        "flags": ",".join(flags),
+        "limb_profile": limb_profile(radius, values - sky),
+    }
+
+
+def _numbers(acquisition: Acquisition, sensor: Sensor, name: str, limb: Limb, scan: Scan) -> dict[str, Any]:
+    """Numbers and limb points of a disk in its band."""
+    image, binning = acquisition.band(name), acquisition.binning * sensor.bands[name].binning
+    # the scan may be relative to the mean rate of other lines: sizes are told in that of the disk
     centre_line = float(scan.line(np.array(limb.ellipse.scan)))
     mean = scan.weight[0] / scan_of(image, centre_line, limb.ellipse.semi_scan).weight[0]
-    half_angle_rad = float(np.radians(parameters.lit_half_angle))
     return {
         **_size(limb, mean),
         "centre_line": centre_line,
         "sample_angle_column": sensor.pixel_angle_across * binning,
-        "sample_angle_line": scan_angle * mean,
+        "sample_angle_line": _mean_rate(image, scan) * image.line_period_s * mean,
         "nominal_angle_line": sensor.pixel_angle_along * binning,
         "crossing_time": _whole_milliseconds(image.line_time(centre_line)),
-        "flags": ",".join(flags),
         "limb_column": record(limb.column, "limb_point", "pixel"),
         "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
-        **pictures(counts, quicklook_step(acquisition)),
-        "limb_profile": limb_profile(window.image, window.grid(scan), limb.ellipse, sun_angle_rad, half_angle_rad),
     }
 
 
@@ -123,22 +206,6 @@ def _size(limb: Limb, mean_weight: float) -> dict[str, float]:
 def _whole_milliseconds(time: np.datetime64) -> np.datetime64:
     milliseconds = (time + np.timedelta64(500, "us")).astype("datetime64[ms]")
     return np.datetime64(milliseconds, "ns")
-
-
-def _completeness(ellipse: Ellipse, scan: Scan, shape: tuple[int, ...], margin: float, source: str) -> list[str]:
-    """The flag of a disk near the border; InputError for a disk that the border cuts."""
-    half_width, half_height = ellipse.extent()
-    room = min(
-        (ellipse.column + 0.5) / half_width,
-        (shape[1] - 0.5 - ellipse.column) / half_width,
-        (ellipse.scan - float(scan.coordinate(np.array(-0.5)))) / half_height,
-        (float(scan.coordinate(np.array(shape[0] - 0.5))) - ellipse.scan) / half_height,
-    )
-    if room < 1.0:
-        raise InputError(
-            f"{source}: the Moon is cut by the border of the image (only {100 * room:.0f} % of its radius inside); leave the acquisition out"
-        )
-    return ["narrow_margin"] if room < margin else []
 
 
 def signal_of_disk(
@@ -181,19 +248,21 @@ def _signal_of_band(
         semi_line,
         float(np.radians(disk["tilt"])),
     )
-    window = clean_window(_counts(image), ellipse, scan, band, sensor.saturation, parameters.cleaning, source)
-    found = disk_signal(window, ellipse, scan, band, parameters)
+    picture = Picture(image.raster, quicklook_step(acquisition))
+    noise = Noise(band.noise_floor, band.noise_slope)
+    found = disk_signal(image.raster, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
+    sky = found.background
     if not found.total > 0:
         raise InputError(
             f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon"
         )
-    columns = np.arange(len(window.sky_level))
     tests = {
         "saturated": found.saturated > 0,
-        "low_signal": found.mean < parameters.low_signal * window.sky_noise,
+        "low_signal": found.mean < parameters.low_signal * sky.noise,
         "sky_doubt": found.sky > parameters.sky_doubt * found.total,
         "plateau": abs(found.plateau_growth) > parameters.plateau_limit,
     }
+    left, right = np.array_split(sky.level, 2)
     return {
         "dilation": found.dilation,
         "sum_value": found.total,
@@ -201,18 +270,25 @@ def _signal_of_band(
         "sum_sky": found.sky,
         "sum_aperture": found.aperture,
         "sum_defects": found.defects,
-        "sky_level": float(np.median(window.sky_level)),
-        "sky_slope": float(np.polyfit(columns, window.sky_level, 1)[0]),
-        "sky_step": window.sky_step,
-        "sky_noise": window.sky_noise,
+        "sky_level": float(np.median(sky.level)),
+        "sky_before": float(np.median(sky.before)),
+        "sky_after": float(np.median(sky.after)),
+        "sky_slope": sky.slope,
+        "sky_step": sky.step,
+        "sky_halves": float(np.median(right) - np.median(left)),
+        "sky_noise": sky.noise,
+        "sky_outliers": float(sky.outliers),
         "aperture_pixels": float(found.pixels),
         "saturated_pixels": float(found.saturated),
-        "defective_pixels": float(window.defective_pixels),
-        "cosmic_hits": float(window.cosmic_hits),
+        "defective_pixels": float(found.defective_pixels),
+        "defective_columns": float(found.defective_columns),
+        "cosmic_hits": float(found.cosmic_hits),
+        "fill_effect": found.fill_effect,
         "mean_signal": found.mean,
         "plateau_growth": found.plateau_growth,
         "flags": ",".join(flag for flag, raised in tests.items() if raised),
         "growth": record(found.growth, "dilation", "1"),
+        **picture.finished(float(np.median(sky.level))),
     }
 
 
@@ -225,19 +301,13 @@ def _bands(acquisition: Acquisition, sensor: Sensor) -> list[str]:
     return same_order(acquisition.bands, sensor.bands)
 
 
-def _counts(image: BandImage) -> np.ndarray:
-    return np.asarray(image.counts().astype(np.float32).compute())
-
-
 def _mean_rate(image: BandImage, scan: Scan) -> float:
     """The scan rate [rad/s] to which the weights of `scan` are relative; NaN without rates."""
     return float("nan") if image.scan_rate_rad_s is None else float(image.scan_rate_rad_s[0] / scan.weight[0])
 
 
-def _step(name: str, needs: tuple[str, ...], parameters: type, function: Callable[..., xr.Dataset]) -> Step:
-    return Step(name, "1", needs, parameters, function)
-
-
-LUNAR_DISK = _step("lunar_disk", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
-DISK_SIGNAL = _step("disk_signal", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
-LUNAR_GAIN = _step("lunar_gain", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain)
+LUNAR_DISK = Step("lunar_disk", "2", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
+DISK_SIGNAL = Step("disk_signal", "2", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
+LUNAR_GAIN = Step(
+    "lunar_gain", "2", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
+)

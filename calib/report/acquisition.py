@@ -49,6 +49,9 @@ class Section:
 def section(case: Case, look: dict[str, Style]) -> Section:
     """Draw one acquisition; `look` tells how each band is drawn in the whole page."""
     disk, signal, gain = (case.results[name].data if name in case.results else None for name in (DISK, SIGNAL, GAIN))
+    if disk is not None and signal is not None and "quicklook" in signal:
+        # the pictures are made where the counts are summed, which reads them all
+        disk = disk.assign(signal[["quicklook", "quicklook_step"]].data_vars)
     tables = [data for data in (disk, signal, gain) if data is not None]
     names = {str(band) for data in tables for band in data["band"].values}
     bands = tuple(band for band in look if band in names)

@@ -113,8 +113,11 @@ def raw_radiance(
     albedo: AlbedoMap,
     mare_ratio: float,
     shift: tuple[float, float] = (0.0, 0.0),
+    relief: np.ndarray | None = None,
 ) -> np.ndarray:
     """Relative radiance over (line, column), before the optics and without scale; `shift` moves the Moon by (columns, rad along the scan).
+
+    `relief`: complex amplitudes, in radii, of the waves of the limb's height around the disk.
 
     Pixels are as long as the scan advances in a line. Those that the limb may cross are integrated over `SAMPLES` samples in each direction, of
     which each counts by its share on the disk; the others show the ground at their centre.
@@ -132,17 +135,24 @@ def raw_radiance(
     strip = max(1, _STRIP_PIXELS // columns.size)
     for first in range(lines[0], lines[-1] + 1, strip):
         rows = slice(first, min(first + strip, lines[-1] + 1))
-        image[rows, window] = _strip(moon, x[window], y[rows], (width, step[rows]), albedo, mare_ratio)
+        image[rows, window] = _strip(moon, x[window], y[rows], (width, step[rows]), albedo, mare_ratio, relief)
     return image
 
 
 def _strip(
-    moon: Moon, x: np.ndarray, y: np.ndarray, size: tuple[float, np.ndarray], albedo: AlbedoMap, mare_ratio: float
+    moon: Moon,
+    x: np.ndarray,
+    y: np.ndarray,
+    size: tuple[float, np.ndarray],
+    albedo: AlbedoMap,
+    mare_ratio: float,
+    relief: np.ndarray | None,
 ) -> np.ndarray:
     """Relative radiance at pixels centred at (y, x) in radii, of `size` (width, height per line) in radii."""
     image = np.zeros((y.size, x.size))
     rho = np.hypot(y[:, None], x)
-    reach = 0.75 * np.hypot(size[0], float(size[1].max()))
+    highest = 0.0 if relief is None else float(np.abs(relief).sum())
+    reach = 0.75 * np.hypot(size[0], float(size[1].max())) + highest
     row, column = np.nonzero(rho < 1.0 - reach)
     image[row, column] = _brightness(moon, x[column], y[row], albedo, mare_ratio)
     row, column = np.nonzero(abs(rho - 1.0) <= reach)
@@ -155,13 +165,23 @@ def _strip(
         depth = (
             (size[0] * abs(across) + size[1][row][:, None, None] * abs(along)) / np.maximum(distance, 1e-12) / SAMPLES
         )
-        cover = np.clip((1.0 - distance) / depth + 0.5, 0.0, 1.0)
+        limb = 1.0 + _height(np.arctan2(along, across), relief)
+        cover = np.clip((limb - distance) / depth + 0.5, 0.0, 1.0)
         # a sample that straddles the limb shows the ground just inside it
         inward = np.minimum(1.0, (1.0 - 1e-6) / np.maximum(distance, 1e-12))
         image[row, column] = (cover * _brightness(moon, across * inward, along * inward, albedo, mare_ratio)).mean(
             (1, 2)
         )
     return image
+
+
+def _height(angle_rad: np.ndarray, relief: np.ndarray | None) -> np.ndarray | float:
+    """Of the limb above the sphere, in radii, at an angle around the disk."""
+    if relief is None or not relief.any():
+        return 0.0
+    grid = np.linspace(-np.pi, np.pi, 16 * len(relief) + 1)
+    heights = (relief * np.exp(1j * np.outer(grid, np.arange(len(relief))))).real.sum(axis=1)
+    return np.asarray(np.interp(angle_rad, grid, heights))
 
 
 def _brightness(moon: Moon, x: np.ndarray, y: np.ndarray, albedo: AlbedoMap, mare_ratio: float) -> np.ndarray:

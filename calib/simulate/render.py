@@ -116,7 +116,10 @@ class Renderer:
         width = int(2 ** np.ceil(np.log2(2 * np.pi * moon.radius_rad / scale.across_rad)))
         displaced = (shift[0] / camera, shift[1] * self.sensor.pixel_angle_along)
         albedo = lunar_map(int(np.clip(width, *_MAP_WIDTHS)))
-        image = raw_radiance(moon, frame, self.scan, albedo, mare_ratio(self.sensor.bands[source].centre), displaced)
+        relief = scene.relief(self.sensor)
+        image = raw_radiance(
+            moon, frame, self.scan, albedo, mare_ratio(self.sensor.bands[source].centre), displaced, relief
+        )
         sigma = float(np.hypot(scene.psf_sigma, blur)) / camera
         # a slow scan takes several lines while the Moon moves by one detector: the detector's own width is a box of as many lines
         box = scene.oversampling * (1.0 + scene.smear / camera) - 1.0

@@ -14,6 +14,8 @@ from calib.products.plain import utc
 from calib.sensor import Sensor, StraylightPath
 from calib.units import Counts, Fraction, Pixels, Seconds, as_written
 
+_RELIEF_WAVES = 90
+
 
 class MoonScene(Model):
     """A scan over the Moon. Pixels are the camera's own before binning unless said otherwise; counts are those of the product."""
@@ -32,6 +34,12 @@ class MoonScene(Model):
     rate_error: Fraction = Field(default=0.0, gt=-0.5, lt=0.5, description="relative error of the rates in the product")
     with_scan_rates: bool = True
 
+    limb_relief: Fraction = Field(
+        default=0.0,
+        ge=0,
+        lt=0.01,
+        description="heights of the limb, rms over its angle, in radii; 0.05 % is like the Moon",
+    )
     gain_error: dict[str, Fraction] = Field(default={}, description="k - 1 per band; bands left out draw theirs")
     gain_error_rms: Fraction = Field(default=as_written("1 %"), ge=0, description="spread of the drawn gain errors")
     psf_sigma: Pixels = Field(default=as_written("0.5 pixel"), ge=0, description="Gaussian of the optics")
@@ -68,6 +76,17 @@ class MoonScene(Model):
         """A stream of its own for each band and effect: neither asking for fewer bands nor switching an effect off changes another."""
         name = hashlib.sha256(f"{sensor.name}/{band}/{effect}".encode()).digest()
         return np.random.default_rng([self.seed, int.from_bytes(name[:8], "little")])
+
+    def relief(self, sensor: Sensor) -> np.ndarray:
+        """Waves of the limb's height around the disk, in radii: complex amplitudes of 0, 1, ... waves. Heights fall with the number of waves, as those of
+        the Moon do; there is no single wave, which would be a displaced centre."""
+        number = np.arange(1, _RELIEF_WAVES + 1)
+        draws = self.random(sensor, "", "relief").standard_normal((2, _RELIEF_WAVES))
+        waves = (draws[0] + 1j * draws[1]) / number
+        waves[0] = 0.0
+        mean = 0.5 * self.random(sensor, "", "figure").standard_normal()
+        spectrum = np.concatenate([[mean], waves / np.sqrt(np.sum(2.0 / number[1:] ** 2) / 2)])
+        return self.limb_relief * spectrum
 
     def paths(self, sensor: Sensor, band: str) -> list[StraylightPath]:
         """The stray light that reaches a band."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from calib.acquisition import Acquisition
 from calib.config import parse
 from calib.moon.disk import DiskParameters
 from calib.moon.gain import GainParameters
@@ -14,8 +15,8 @@ from calib.moon.irradiance import band_irradiance, load_model
 from calib.moon.photometry import SignalParameters
 from calib.moon.steps import DISK_SIGNAL, LUNAR_DISK, LUNAR_GAIN
 from calib.products.plain import read
-from calib.sensor import load_gains, load_sensor
-from calib.simulate.moon import simulate_moon
+from calib.sensor import Sensor, load_gains, load_sensor
+from calib.simulate.moon import simulate_moon, truth_folder
 from calib.simulate.scene import MoonScene, crossing_times
 from calib.uncertainty import from_dataset
 
@@ -52,10 +53,10 @@ def geometry_by_hand(scene: MoonScene, bands: list[str], phase_deg: float, north
     return xr.Dataset(data, coords={"band": bands})
 
 
-def recovered(
+def simulated(
     folder: Path, settings: dict[str, object], phase_deg: float, north_deg: float, bands: list[str]
-) -> xr.Dataset:
-    """The LUNAR_GAIN dataset of a simulated Venµs product, with the injected `k_true`."""
+) -> tuple[Acquisition, Sensor, xr.Dataset]:
+    """A simulated Venµs product, the sensor and the geometry."""
     sensor, model = load_sensor("venus"), load_model("rolo2005", "tsis1_hsrs")
     scene = parse(MoonScene, {"reference_utc": "2019-03-20T12:00:00Z", "binning": 4, **settings}, "scene")
     names = list(sensor.bands)
@@ -64,11 +65,33 @@ def recovered(
     irradiance = band_irradiance(model, geometry, sensor.response)
     sky = geometry.assign(crossing_time=crossing_times(scene, sensor))
     product = simulate_moon(scene, sensor, sky, np.array([[1.0, 0, 0], [0, 1.0, 0]]), irradiance, po, folder, bands)
-    acquisition = read(product)
-    disk = LUNAR_DISK.compute((acquisition, sensor, geometry), DiskParameters())
+    return read(product), sensor, geometry
+
+
+def recovered(
+    folder: Path,
+    settings: dict[str, object],
+    phase_deg: float,
+    north_deg: float,
+    bands: list[str],
+    parameters: DiskParameters | None = None,
+) -> xr.Dataset:
+    """The LUNAR_GAIN dataset of a simulated Venµs product, with the injected `k_true`."""
+    acquisition, sensor, geometry = simulated(folder, settings, phase_deg, north_deg, bands)
+    return calibrated(acquisition, sensor, geometry, parameters or DiskParameters())
+
+
+def calibrated(
+    acquisition: Acquisition, sensor: Sensor, geometry: xr.Dataset, parameters: DiskParameters
+) -> xr.Dataset:
+    """The LUNAR_GAIN dataset of an acquisition, with the gain errors of its truth as `k_true`."""
+    model = load_model("rolo2005", "tsis1_hsrs")
+    po = load_gains("venus").in_force(np.datetime64("2019-03-20"))
+    disk = LUNAR_DISK.compute((acquisition, sensor, geometry), parameters)
     signal = DISK_SIGNAL.compute((acquisition, sensor, disk), SignalParameters())
     gain = LUNAR_GAIN.compute((disk, signal, geometry, sensor, po, model), GainParameters())
-    return gain.assign(k_true=("band", [scene.k(sensor, band) for band in map(str, gain["band"].values)]))
+    with xr.open_dataset(truth_folder(acquisition.path) / "truth.nc", engine="h5netcdf") as truth:
+        return gain.assign(k_true=truth["k"].sel(band=gain["band"]).load().drop_attrs())
 
 
 def pulls(gain: xr.Dataset) -> np.ndarray:
@@ -78,8 +101,9 @@ def pulls(gain: xr.Dataset) -> np.ndarray:
     return np.asarray((gain["k"] - gain["k_true"]) / np.sqrt(variance))
 
 
-def random_case(folder: Path, number: int) -> xr.Dataset:
-    """A scene of three bands, faint and bright: any phase from 5 to 75 degrees, any attitude, oversampling 1 to 4, binning 4 or 6."""
+def random_case(folder: Path, number: int, relief: str = "0.05 %") -> xr.Dataset:
+    """A scene of three bands, faint and bright: any phase from 5 to 75 degrees, any attitude, oversampling 1 to 4, binning 4 or 6; a limb as rough as
+    the Moon's."""
     rng = np.random.default_rng([number, 2019])
     bands = [["B1", "B4", "B9"], ["B2", "B11", "B7"]][number % 2]
     phase_deg, north_deg = float(rng.uniform(5, 75) * rng.choice([-1, 1])), float(rng.uniform(-180, 180))
@@ -89,5 +113,6 @@ def random_case(folder: Path, number: int) -> xr.Dataset:
         "oversampling": float(rng.uniform(1, 4)),
         "rate_variation": f"{rng.uniform(0, 2):.2f} %",
         "rate_period": "3 s",
+        "limb_relief": relief,
     }
     return recovered(folder / f"M{number}", settings, phase_deg, north_deg, bands)

@@ -1,4 +1,4 @@
-"""From a simulated product to the gain: the injected gain error comes back within 0.3 %. The simulator and the extraction share no code."""
+"""From a simulated product to the gain: the injected gain error comes back within 0.2 %. The simulator and the extraction share no code."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_injected_gain_returns(
     }
     gain = recovered(tmp_path / "M", settings, phase_deg, north_deg, ["B4", "B11"])
     error = (gain["k"] / gain["k_true"] - 1).values
-    # asked: 0.3 %; bands of 30 to 50 DN at 40 degrees of phase
-    np.testing.assert_allclose(error, 0.0, atol=0.003)
+    # asked: 0.1 % in the camera's own pixels; these are 4 and 6 times as large, and 0.1 % of their disk's area is 0.05 of them
+    np.testing.assert_allclose(error, 0.0, atol=0.002)
     assert gain["valid"].all()
     # the rate varies by 2 %, and each band sees the Moon at another time
     np.testing.assert_allclose(gain["oversampling"], oversampling, rtol=0.025)
@@ -36,7 +36,7 @@ def test_injected_gain_returns(
 def test_stated_uncertainty_covers_the_truth(tmp_path: Path) -> None:
     found = np.concatenate([pulls(random_case(tmp_path, number)) for number in (0, 1, 3, 4)])
     assert len(found) == 12
-    # twelve draws tell the spread to a fifth. It lies well below one: 0.2 % of solid angle is kept for the relief of a real limb, which these scenes lack
-    assert abs(found.mean()) < 0.9
-    assert 0.1 < found.std(ddof=1) < 1.6
+    # four scenes, whose bands share the error of one disk, tell a mean to 0.5: three times that; the benchmark draws 200 scenes
+    assert abs(found.mean()) < 1.5
+    assert 0.2 < np.sqrt(np.mean(found**2)) < 2.0
     assert np.max(np.abs(found)) < 3.5

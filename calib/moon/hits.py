@@ -1,0 +1,99 @@
+"""Single pixels that do not belong: cosmic hits, stuck and dead pixels, and columns that are restless or out of step with their neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: spreads of its neighbours by which an isolated pixel stands out, beside the noise: craters do so by less
+_CONTRAST = 3.0
+#: sigmas of its own uncertainty by which a column may differ beside its threshold
+_KNOWN = 6.0
+#: lines that a test looks at before and after a pixel
+BORDER = 2
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Of a pixel: sigma² = floor² + slope · signal, DN."""
+
+    floor: float
+    slope: float
+
+    def sigma(self, signal: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sqrt(self.floor**2 + self.slope * np.maximum(signal, 0)))
+
+
+def lone_pixels(
+    counts: np.ndarray, level: np.ndarray, noise: Noise, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Line, column and sign of single pixels and short tracks far above or below what is around them: most of 25 neighbours differ, as they do neither
+    on a limb nor on a crater's rim.
+
+    `counts` has BORDER lines more on either side, of which no pixel is told; `level` is the sky of its columns.
+    """
+    inner = counts[BORDER:-BORDER, BORDER:-BORDER]
+    sides = (
+        (counts[2:-2, 1:-3], counts[2:-2, 3:-1]),
+        (counts[1:-3, 2:-2], counts[3:-1, 2:-2]),
+    )
+    low, high = ([order(*pair) for pair in sides] for order in (np.minimum, np.maximum))
+    # a cheap necessary condition first: above, or below, two of the four nearest neighbours
+    second = np.minimum(np.maximum(*low), np.minimum(*high))
+    third = np.maximum(np.maximum(*low), np.minimum(*high))
+    limit = np.asarray(np.floor(threshold * noise.floor)).astype(counts.dtype)
+    found = []
+    for sign, candidate in (
+        (1, np.maximum(inner, second) - second > limit),
+        (-1, third - np.minimum(inner, third) > limit),
+    ):
+        line, column = _places(candidate)
+        # the same with the noise of the light, for the few that are left
+        near = (second if sign > 0 else third)[line, column].astype(float)
+        own = inner[line, column] - level[column + BORDER]
+        bright = near - level[column + BORDER]
+        left = sign * (own - bright) > threshold * noise.sigma(bright)
+        line, column = line[left], column[left]
+        around = np.stack(
+            [
+                counts[line + i, column + j] - level[column + j]
+                for i in range(2 * BORDER + 1)
+                for j in range(2 * BORDER + 1)
+            ]
+        )
+        value = sign * around[12]
+        around = np.sort(sign * around, axis=0)
+        high_one, low_one = around[16], around[8]
+        sigma = noise.sigma(np.where(sign > 0, high_one, -low_one))
+        kept = value - high_one > threshold * sigma + _CONTRAST * (high_one - low_one)
+        found.append((line[kept], column[kept] + BORDER, np.full(np.count_nonzero(kept), sign)))
+    line, column, signs = (np.concatenate(items) for items in zip(*found, strict=True))
+    return line, column, signs
+
+
+def _places(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Line and column of what is true; fast where that is little."""
+    place = np.flatnonzero(candidate)
+    return place // candidate.shape[1], place % candidate.shape[1]
+
+
+def restless_columns(spreads: list[np.ndarray], noise: float) -> np.ndarray:
+    """Columns whose counts spread too much in the sky before the disk and after it: one cosmic hit does so on one side only."""
+    return np.asarray(np.all([spread > 3 * np.median(spread) + noise for spread in spreads], axis=0))
+
+
+def uneven_columns(
+    mean: np.ndarray, number: np.ndarray, noise: float, sky_error: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Columns whose `mean` over `number` pixels of the disk is brighter or darker than those on either side by more than a share `threshold` of it."""
+    # towards the limb and the terminator brightness rises or falls from column to column: a good one lies between its sides
+    padded = np.pad(mean, 3, mode="edge")
+    left, right = (np.median([padded[i : i + len(mean)] for i in places], axis=0) for places in ((0, 1, 2), (4, 5, 6)))
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    beyond = np.maximum(mean - high, low - mean)
+    tested = (number > 0.3 * number.max()) & (low > noise)
+    usual = 1.4826 * float(np.median(np.abs(beyond[tested] / low[tested]))) if tested.any() else 0.0
+    # the mean of a column is no better known than its noise and its sky
+    known = np.sqrt(noise**2 / np.maximum(number, 1) + sky_error**2)
+    return np.asarray(tested & (beyond > max(threshold, 8 * usual) * high + _KNOWN * known))
