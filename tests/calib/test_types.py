@@ -135,7 +135,10 @@ def test_a_missing_or_replaced_image_names_its_file(tif: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"first_line": np.datetime64("NaT")}, r"B1\.tif: the date of the first line is missing; lines are dated by both or not at all"),
+        (
+            {"first_line": np.datetime64("NaT")},
+            r"B1\.tif: the date of the first line is missing; lines are dated by both or not at all",
+        ),
         ({"line_period_s": float("nan")}, r"B1\.tif: the line period is missing"),
         ({"line_period_s": 0.0}, r"line period 0\.0 s is not a positive number"),
         (
