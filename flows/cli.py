@@ -29,7 +29,7 @@ app = typer.Typer(
 archive_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Look into an archive of results: list, show, explain, verify, rebuild.",
+    help="Look into an archive of results: list, show, explain, statistics, verify, rebuild.",
 )
 simulate_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make products with a known truth.")
 app.add_typer(archive_app, name="archive")
@@ -260,6 +260,19 @@ def archive_explain(
 
     store = _existing(archive, index, looking=True)
     print(json.dumps(as_dict(store, key), indent=1, ensure_ascii=False) if as_json else explain(store, key))
+
+
+@archive_app.command("statistics")
+def archive_statistics(
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="where to write; see docs/statistics.md")],
+    archive: ArchiveFolder = DEFAULT_ARCHIVE,
+    index: IndexUrl = None,
+) -> None:
+    """Write everything that is current as tables (CSV, Parquet), a row for each acquisition and band, and as GLOD netCDF for GIRO and LIME."""
+    from flows.statistics import write_archive_statistics
+
+    for path in write_archive_statistics(_existing(archive, index, looking=True), output):
+        print(path)
 
 
 @archive_app.command("verify")

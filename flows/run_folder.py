@@ -21,6 +21,7 @@ from calib.types import Result
 from calib.uncertainty import from_dataset
 from flows.prepare import Prepared
 from flows.runner import Outcome
+from flows.statistics import write_run_statistics
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def write_run(
     }
     (folder / "request.yaml").write_text(config.to_yaml(completed), encoding="utf-8")
     (folder / "coefficients.csv").write_text(_csv(rows), encoding="utf-8")
+    write_run_statistics(folder, prepared.method, facts.outcomes)
     changes = _changes(prepared, facts.outcomes, before)
     if before:
         (folder / "changes.csv").write_text(_csv([_change_row(change) for change in changes]), encoding="utf-8")

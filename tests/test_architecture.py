@@ -36,6 +36,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "lxml": ("calib/products", "calib/simulate/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "matplotlib": ("calib/report",),
     "PIL": ("calib/report",),
+    "pyarrow": ("calib/report",),
     "sqlalchemy": ("calib/archive",),
     "typer": ("flows/cli*.py", "flows/commands"),
 }

@@ -27,7 +27,7 @@ COMMANDS = (
     ("check",),
     ("plan",),
     ("reprocess",),
-    *(("archive", verb) for verb in ("list", "show", "explain", "verify", "rebuild")),
+    *(("archive", verb) for verb in ("list", "show", "explain", "statistics", "verify", "rebuild")),
     *(("simulate", what) for what in ("moon", "product", "system-product")),
     ("inspect",),
     *(("propose", what) for what in ("phgain", "noismo", "strlgt")),
