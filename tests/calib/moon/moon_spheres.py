@@ -202,3 +202,18 @@ def write_band(path: Path, counts: np.ndarray, rate: np.ndarray | None, scene: S
     return BandImage(
         raster, np.datetime64("2020-03-01T00:00:00", "ns"), 1e-3, None if rate is None else rate * mean_rate
     )
+
+
+def large_case(path: str, pixel_rad: float, oversampling: float) -> tuple[Acquisition, Sensor, xr.Dataset]:
+    """One band of a file that exists, lit from +column, scanned evenly; for measurements of memory."""
+    with rasterio.open(path) as source:
+        raster = Raster(Path(path), source.height, source.width, "uint16", source.block_shapes[0][0])
+    rate = np.full(raster.lines, pixel_rad / oversampling / 1e-3)
+    image = BandImage(raster, np.datetime64("2020-03-01T00:00:00", "ns"), 1e-3, rate)
+    axes = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+    acquisition = Acquisition("L1", "synthetic", "moon", Path(path).parent, {"B1": image}, {"B1": "0" * 64}, *axes)
+    sensor = make_sensor(["B1"])
+    object.__setattr__(
+        sensor, "__dict__", {**sensor.__dict__, "pixel_angle_across": pixel_rad, "pixel_angle_along": pixel_rad}
+    )
+    return acquisition, sensor, xr.Dataset({"sun_angle": per_band(["B1"], 0.0, "deg")})
