@@ -15,7 +15,7 @@ from calib.moon.ellipse import Scan, scan_of
 from calib.sensor import Band, Sensor
 from calib.types import same_order
 
-_BLOCK_SAMPLES = 4_000_000
+_BLOCK_SAMPLES = 2_000_000
 #: disk radii along the scan from which on lines tell the level of a column, and what is needed on either side
 _SKY_FROM, _SKY_NEEDED = 1.2, 1.25
 #: disk radii: the limb is left alone when outliers are looked for
