@@ -35,7 +35,7 @@ def contact_sheet(disk: xr.Dataset) -> str:
     picture = grey.resize((size[0] * _FINER, size[1] * _FINER), Image.Resampling.BILINEAR).convert("RGB")
     for index, corner in enumerate(corners):
         _overlay(ImageDraw.Draw(picture), disk.isel(band=index), (lines, columns), corner, scale * _FINER)
-    return _as_data_address(picture.reduce(_FINER))
+    return as_data_address(picture.reduce(_FINER))
 
 
 def _overlay(
@@ -85,7 +85,8 @@ def _ellipse(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return column, line
 
 
-def _as_data_address(picture: Image.Image) -> str:
+def as_data_address(picture: Image.Image) -> str:
+    """A picture as a PNG in a data address, its colours reduced to a palette."""
     # a palette makes the file a third as large; greys and two line colours do not need more
     reduced = picture.quantize(colors=_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     stream = io.BytesIO()
