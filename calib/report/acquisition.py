@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from calib.report import plots, text
 from calib.report.images import contact_sheet
+from calib.report.lunar_plots import foot, plateau, sky_sheet
 from calib.report.model import Case
 from calib.report.plots import Curve, Point, Style
 from calib.report.summary import DATES, DISK, GAIN, SIGNAL, coefficient, gain_of, phase_of, spread
@@ -38,8 +39,11 @@ class Section:
     bands: tuple[str, ...]
     look: Mapping[str, Style]
     sheet: str
+    sky: str
     profile: Markup
+    foot: Markup
     growth: Markup
+    plateau: Markup
     by_band: Markup
     headings: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
@@ -61,8 +65,11 @@ def section(case: Case, look: dict[str, Style]) -> Section:
         bands=bands,
         look=look,
         sheet=contact_sheet(disk) if disk is not None and "quicklook" in disk else "",
+        sky=sky_sheet(disk, signal) if disk is not None and signal is not None else "",
         profile=_curves(disk, "limb_profile", "profile_radius", look, ("radius [disk radii]", "mean count [DN]")),
+        foot=foot(disk, look) if disk is not None else Markup(""),
         growth=_curves(signal, "growth", "dilation", look, ("dilation of the aperture [pixel]", "relative flux [1]")),
+        plateau=plateau(case.results[SIGNAL], disk, look) if disk is not None and signal is not None else Markup(""),
         by_band=_by_band(gain, look) if gain is not None else Markup(""),
         headings=headings,
         rows=rows,
@@ -126,7 +133,7 @@ def _curves(
     lines = [
         Curve(str(band), x, np.asarray(row, dtype=float)) for band, row in zip(data["band"].values, table, strict=True)
     ]
-    return plots.curves(lines, look, *names, f"{names[1]} over {names[0]}, per band")
+    return plots.curves(lines, look, names, f"{names[1]} over {names[0]}, per band")
 
 
 def _by_band(gain: xr.Dataset, look: dict[str, Style]) -> Markup:

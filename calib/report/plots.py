@@ -6,7 +6,7 @@ All text passes through markupsafe, so that no name can become markup. Colours a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,14 @@ class Curve:
     band: str
     x: np.ndarray
     y: np.ndarray
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What a plot is to be held against: a stretch of the horizontal axis, shaded, and dashed lines at heights."""
+
+    x: tuple[float, float] | None = None
+    y: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,10 +134,14 @@ def mark(style: Style) -> Markup:
     ).format(style.classes, _SHAPES[style.shape])
 
 
-def curves(lines: Sequence[Curve], look: dict[str, Style], x_name: str, y_name: str, title: str) -> Markup:
-    """Lines of several bands over one quantity (limb profile, growth curve)."""
+def curves(
+    lines: Sequence[Curve], look: Mapping[str, Style], names: tuple[str, str], title: str, guides: Guides | None = None
+) -> Markup:
+    """Lines of several bands over one quantity (limb profile, growth curve); `names` of the horizontal and the vertical axis."""
+    guides = guides or Guides()
     x = limits((value for line in lines for value in line.x[np.isfinite(line.x)]), margin=0.0)
-    y = limits((value for line in lines for value in line.y[np.isfinite(line.y)]), margin=0.05)
+    heights = [value for line in lines for value in line.y[np.isfinite(line.y)]]
+    y = limits([*heights, *guides.y], margin=0.05)
     frame = Frame.fitted((380, 250), x, y)
     drawn = Markup("").join(
         Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(
@@ -137,7 +149,19 @@ def curves(lines: Sequence[Curve], look: dict[str, Style], x_name: str, y_name: 
         )
         for line in lines
     )
-    return frame.svg(frame.axes(ticks(*x, 5), ticks(*y, 5), x_name, y_name) + drawn, title)
+    return frame.svg(_guided(frame, guides) + frame.axes(ticks(*x, 5), ticks(*y, 5), *names) + drawn, title)
+
+
+def _guided(frame: Frame, guides: Guides) -> Markup:
+    drawn = Markup("")
+    if guides.x is not None:
+        low, high = (min(max(value, frame.x.low), frame.x.high) for value in guides.x)
+        drawn += Markup('<rect class="span" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
+            frame.x(low), frame.y.stop, frame.x(high) - frame.x(low), frame.y.start - frame.y.stop
+        )
+    for value in guides.y:
+        drawn += Markup('<path class="one" d="M{} {:.1f}H{}"/>').format(frame.x.start, frame.y(value), frame.x.stop)
+    return drawn
 
 
 def by_band(
