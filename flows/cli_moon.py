@@ -1,4 +1,4 @@
-"""The commands of the Moon: its irradiance by a model."""
+"""The commands of the Moon: its irradiance by a model, the stray light around it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from typing import Annotated
 import typer
 
 moon_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The Moon by itself: its irradiance by a model."
+    no_args_is_help=True, rich_markup_mode=None, help="The Moon: its irradiance by a model, the stray light around it."
 )
-
-
-@moon_app.callback()
-def moon() -> None:
-    """The Moon by itself: its irradiance by a model."""
 
 
 @moon_app.command("irradiance")
@@ -49,4 +44,23 @@ def moon_irradiance(
         geometries, output, model or ["rolo2005"], solar_spectrum, sensor=sensor, wavelengths=wavelengths, force=force
     )
     for line in lines:
+        print(line)
+
+
+@moon_app.command("straylight")
+def moon_straylight(
+    product: Annotated[Path, typer.Argument(metavar="MOON", help="a Moon acquisition: a product's folder or header")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="an empty or new folder: a page, two tables, a netCDF")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="change a key of the search; repeatable; see docs/straylight.md"
+        ),
+    ] = None,
+) -> None:
+    """Find the residual stray light in the sky around the Moon: ghosts of each band (CT1) and crosstalk between bands (CT2), with detection limits."""
+    from flows.request import parse_setting
+    from flows.straylight import write_straylight
+
+    for line in write_straylight(product, output, [parse_setting(setting) for setting in settings or ()]):
         print(line)

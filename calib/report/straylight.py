@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.resources import files
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,23 @@ _TILE, _ACROSS, _GAP = 148, 6, 4
 _NAME = "#ffffff"
 #: of the colours of the maps, in sigmas of a cell's noise at least
 _LEAST_SIGMAS = 4.0
+
+
+def page(data: xr.Dataset, name: str) -> str:
+    """One HTML page that needs nothing from outside: the matrix and the maps, each with a sentence."""
+    css = files("calib.report").joinpath("report.css").read_text(encoding="utf-8")
+    body = Markup(
+        "<h1>Stray light: {}</h1>"
+        "<figure>{}<figcaption>Light of each source (across) found around the Moon in each band (down), in % of the mean of the band's "
+        "own disk. On the diagonal the ghosts of the band itself; framed, the bands of one detector unit. A dot: nothing found; empty: "
+        "the source's light would not fall on the sky that is seen. The detection limit shows where the pointer rests.</figcaption></figure>"
+        '<figure><img alt="sky around the Moon" src="{}"/><figcaption>The sky around the disk, before (above) and after the light found was taken off (below).'
+        "</figcaption></figure>"
+    ).format(name, matrix(data), maps_sheet(data))
+    head = Markup(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>Stray light: {}</title><style>{}</style></head>'
+    ).format(name, Markup(css))
+    return f"{head}<body><main>{body}</main></body></html>\n"
 
 
 def matrix(data: xr.Dataset) -> Markup:

@@ -32,6 +32,7 @@ COMMANDS = (
     ("inspect",),
     *(("propose", what) for what in ("phgain", "noismo", "strlgt")),
     ("moon", "irradiance"),
+    ("moon", "straylight"),
 )
 
 
