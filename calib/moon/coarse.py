@@ -18,8 +18,8 @@ _COARSE_PIXELS = 256
 _OUTSIDE = 1.05
 #: of the usual brightness along a chord: what is bright, what is dark
 _BRIGHT, _DARK = 0.45, 0.03
-_RIM_SAMPLES = 3
-_RIM_SHARE = 0.02
+
+_RIM_SAMPLES = 5
 
 
 class CoarseParameters(Model):
@@ -96,10 +96,8 @@ def _check_uncut(small: np.ndarray, radius: np.ndarray, source: str) -> None:
         number = within.sum(axis=0)
         mean = np.where(within, image, 0).sum(axis=0) / np.maximum(number, 1)
         usual = float(np.median(mean[(number > 0) & (mean > 0)]))
-        # some samples within the disk, and a share of it: away from the Sun the first ellipse is off by up to 3 % of its diameter;
-        # three apart, as the first look smooths over neighbours
-        half = max(np.count_nonzero(number) / 2, 1)
-        reach = max(half * (1 - _RIM_SHARE) - _RIM_SAMPLES, 0) / half
+        # some samples within the disk, which noise lets be known to two or three; three apart, as the first look smooths over neighbours
+        reach = max(np.count_nonzero(number) / 2 - _RIM_SAMPLES, 0) / max(np.count_nonzero(number) / 2, 1)
         long = number > number.max() * np.sqrt(max(1 - reach**2, 1 / 16))
         for dark, bright in ((mean[:-3], mean[3:]), (mean[3:], mean[:-3])):
             cut = long[:-3] & long[3:] & (bright > _BRIGHT * usual) & (dark < _DARK * usual)

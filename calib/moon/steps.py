@@ -8,21 +8,19 @@ import numpy as np
 import xarray as xr
 
 from calib.acquisition import Acquisition, BandImage
-from calib.errors import InputError
 from calib.moon.carry import Reference, carry, reference_of
 from calib.moon.disk import DiskParameters, Limb
-from calib.moon.ellipse import Ellipse, Scan, near_limb, scan_of
+from calib.moon.ellipse import Scan, near_limb, scan_of
 from calib.moon.extraction import Extraction, completeness, extract_disk
 from calib.moon.gain import GainParameters, lunar_gain
 from calib.moon.hits import Noise
-from calib.moon.photometry import SignalParameters, disk_signal
-from calib.moon.records import Picture, limb_profile, quicklook_step
-from calib.moon.tables import over_bands, record
+from calib.moon.photometry import SignalParameters
+from calib.moon.records import limb_profile
+from calib.moon.signal import signal_of_disk
+from calib.moon.tables import bands_of, over_bands, record
 from calib.sensor import Sensor
 from calib.steps import Step
-from calib.types import require, same_order
-from calib.uncertainty import Component, Uncertain, to_variables
-from calib.units import stamp
+from calib.types import require
 
 #: disk radii from which on a profile across the limb shows the sky
 _SKY_OF_PROFILE = 1.015
@@ -46,24 +44,6 @@ _DISK_UNITS = {
     "sample_angle_line": "rad",
     "nominal_angle_line": "rad",
 }
-_SIGNAL_UNITS = {
-    "sky_level": "DN",
-    "sky_before": "DN",
-    "sky_after": "DN",
-    "sky_slope": "DN / pixel",
-    "sky_step": "DN",
-    "sky_halves": "DN",
-    "sky_noise": "DN",
-    "sky_outliers": "1",
-    "aperture_pixels": "1",
-    "saturated_pixels": "1",
-    "defective_pixels": "1",
-    "defective_columns": "1",
-    "cosmic_hits": "1",
-    "fill_effect": "1",
-    "mean_signal": "DN",
-    "plateau_growth": "1",
-}
 
 
 def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parameters: DiskParameters) -> xr.Dataset:
@@ -75,7 +55,7 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
     disagrees. InputError names file and band where there is no whole Moon.
     """
     sun = require(sun, {"sun_angle": "rad"}, "direction of the Sun")
-    names = _bands(acquisition, sensor)
+    names = bands_of(acquisition, sensor)
     rows: dict[str, dict[str, Any]] = {}
     for leader, others in _families(names, sensor):
         angle_rad = float(sun["sun_angle"].sel(band=leader))
@@ -206,99 +186,6 @@ def _size(limb: Limb, mean_weight: float) -> dict[str, float]:
 def _whole_milliseconds(time: np.datetime64) -> np.datetime64:
     milliseconds = (time + np.timedelta64(500, "us")).astype("datetime64[ms]")
     return np.datetime64(milliseconds, "ns")
-
-
-def signal_of_disk(
-    acquisition: Acquisition, sensor: Sensor, disk: xr.Dataset, parameters: SignalParameters
-) -> xr.Dataset:
-    """The counts of the disk summed in each band, DN pixel, over "band" in the sensor's order, with their components, sky, defects and flags.
-
-    Each line counts by its scan rate over the mean rate of the disk. The growth of the sum with the aperture's dilation is a record.
-    """
-    rows = [
-        _signal_of_band(acquisition, sensor, name, disk.sel(band=name), parameters)
-        for name in _bands(acquisition, sensor)
-    ]
-    names = _bands(acquisition, sensor)
-    dataset = over_bands(names, rows, _SIGNAL_UNITS)
-    # one coordinate for all bands, whose disks are alike: dilations are the same in disk radii
-    dilation = rows[0]["dilation"] * float(disk["semi_axis_column"].mean())
-    dataset = dataset.assign_coords(dilation=("dilation", dilation, {"units": "pixel"}))
-    sums = {
-        name: xr.DataArray([row[f"sum_{name}"] for row in rows], dims="band", coords={"band": names})
-        for name in ("value", "noise", "sky", "aperture", "defects")
-    }
-    components = tuple(Component(name, sums[name]) for name in ("noise", "sky", "aperture", "defects"))
-    return dataset.assign(
-        to_variables("signal", Uncertain(stamp(sums["value"], "DN pixel", "counts of the disk"), components))
-    )
-
-
-def _signal_of_band(
-    acquisition: Acquisition, sensor: Sensor, name: str, disk: xr.Dataset, parameters: SignalParameters
-) -> dict[str, Any]:
-    image, band = acquisition.band(name), sensor.bands[name]
-    source = f"{image.raster.path}: band {name}"
-    centre_line, semi_line = float(disk["centre_line"]), float(disk["semi_axis_line"])
-    scan = scan_of(image, centre_line, semi_line)
-    ellipse = Ellipse(
-        float(disk["centre_column"]),
-        float(scan.coordinate(np.array(centre_line))),
-        float(disk["semi_axis_column"]),
-        semi_line,
-        float(np.radians(disk["tilt"])),
-    )
-    picture = Picture(image.raster, quicklook_step(acquisition))
-    noise = Noise(band.noise_floor, band.noise_slope)
-    found = disk_signal(image.raster, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
-    sky = found.background
-    if not found.total > 0:
-        raise InputError(
-            f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon"
-        )
-    tests = {
-        "saturated": found.saturated > 0,
-        "low_signal": found.mean < parameters.low_signal * sky.noise,
-        "sky_doubt": found.sky > parameters.sky_doubt * found.total,
-        "plateau": abs(found.plateau_growth) > parameters.plateau_limit,
-    }
-    left, right = np.array_split(sky.level, 2)
-    return {
-        "dilation": found.dilation,
-        "sum_value": found.total,
-        "sum_noise": found.noise,
-        "sum_sky": found.sky,
-        "sum_aperture": found.aperture,
-        "sum_defects": found.defects,
-        "sky_level": float(np.median(sky.level)),
-        "sky_before": float(np.median(sky.before)),
-        "sky_after": float(np.median(sky.after)),
-        "sky_slope": sky.slope,
-        "sky_step": sky.step,
-        "sky_halves": float(np.median(right) - np.median(left)),
-        "sky_noise": sky.noise,
-        "sky_outliers": float(sky.outliers),
-        "aperture_pixels": float(found.pixels),
-        "saturated_pixels": float(found.saturated),
-        "defective_pixels": float(found.defective_pixels),
-        "defective_columns": float(found.defective_columns),
-        "cosmic_hits": float(found.cosmic_hits),
-        "fill_effect": found.fill_effect,
-        "mean_signal": found.mean,
-        "plateau_growth": found.plateau_growth,
-        "flags": ",".join(flag for flag, raised in tests.items() if raised),
-        "growth": record(found.growth, "dilation", "1"),
-        **picture.finished(float(np.median(sky.level))),
-    }
-
-
-def _bands(acquisition: Acquisition, sensor: Sensor) -> list[str]:
-    unknown = sorted(set(acquisition.bands) - set(sensor.bands))
-    if unknown:
-        raise InputError(
-            f"{acquisition.path}: band {unknown[0]} is not one of {sensor.name} ({', '.join(sensor.bands)}); check the sensor named"
-        )
-    return same_order(acquisition.bands, sensor.bands)
 
 
 def _mean_rate(image: BandImage, scan: Scan) -> float:

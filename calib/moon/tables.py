@@ -8,11 +8,24 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from calib.types import as_record
+from calib.acquisition import Acquisition
+from calib.errors import InputError
+from calib.sensor import Sensor
+from calib.types import as_record, same_order
 
 
 def record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:
     return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dim, attrs={"units": units}))
+
+
+def bands_of(acquisition: Acquisition, sensor: Sensor) -> list[str]:
+    """The bands of an acquisition in the order of its sensor; InputError for one that the sensor does not have."""
+    unknown = sorted(set(acquisition.bands) - set(sensor.bands))
+    if unknown:
+        raise InputError(
+            f"{acquisition.path}: band {unknown[0]} is not one of {sensor.name} ({', '.join(sensor.bands)}); check the sensor named"
+        )
+    return same_order(acquisition.bands, sensor.bands)
 
 
 def over_bands(names: list[str], rows: Iterable[Mapping[str, Any]], units: Mapping[str, str]) -> xr.Dataset:

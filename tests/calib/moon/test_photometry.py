@@ -11,7 +11,8 @@ from moon_spheres import Case, Sphere
 from calib.moon import window
 from calib.moon.disk import DiskParameters
 from calib.moon.photometry import SignalParameters
-from calib.moon.steps import lunar_disk, signal_of_disk
+from calib.moon.signal import signal_of_disk
+from calib.moon.steps import lunar_disk
 
 QUIET = {"noise": 0.0, "sky": 20.0, "semi_column": 60.0, "albedo": 0.0}
 
