@@ -114,8 +114,15 @@ def _residual(disk: xr.Dataset) -> np.ndarray:
     # a sample on the edge of the mask is partly lit
     margin = step / min(float(disk["semi_axis_column"]), float(disk["semi_axis_line"]))
     image[np.hypot(along, across) < _COVERED + margin] = np.nan
+    cells = _means(_levelled(image), max(1, max(image.shape) // _CELLS))
+    # a faint shape shifts the median of single samples by a part of their noise, that of means by much less
+    return _levelled(cells)
+
+
+def _levelled(image: np.ndarray) -> np.ndarray:
+    """The image less the median of each of its columns."""
     levels = [np.median(kept) if (kept := values[np.isfinite(values)]).size else np.nan for values in image.T]
-    return _means(image - np.array(levels), max(1, max(image.shape) // _CELLS))
+    return np.asarray(image - np.array(levels))
 
 
 def _means(values: np.ndarray, side: int) -> np.ndarray:
