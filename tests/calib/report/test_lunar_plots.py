@@ -142,6 +142,15 @@ def test_the_disk_is_covered() -> None:
     assert np.ptp(tile[inside]) < 10
 
 
+def test_what_was_not_read_is_grey_and_does_not_count() -> None:
+    disk, signal = moon(stripes=5.0)
+    disk["quicklook"][:, 160:] = 20.25
+    signal["sky_level"] = ("band", [20.25, 20.25], {"units": "DN"})
+    tile = pixels(sky_sheet(disk, signal))[15 : 15 + 148, :148]
+    assert np.ptp(tile[135:146, 5:140]) < 10
+    assert np.ptp(tile[5:25, 5:140]) > 200
+
+
 def test_without_images_there_is_no_map() -> None:
     disk, signal = moon()
     assert sky_sheet(disk.drop_vars("quicklook"), signal) == ""
