@@ -137,10 +137,11 @@ def _means(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def _reach(values: np.ndarray) -> float:
-    seen = values[np.isfinite(values)]
-    # the median of deviations is not misled by ghosts; the percentile keeps a quantised sky visible
-    spread = 1.4826 * float(np.median(np.abs(seen))) if seen.size else 0.0
-    return max(_SIGMAS * spread, float(np.percentile(np.abs(seen), 99)) if seen.size else 0.0, 1e-9)
+    """What full colour means: some sigmas of the map, as its median tells, which neither hits nor ghosts move."""
+    seen = np.abs(values[np.isfinite(values)])
+    spread = 1.4826 * float(np.median(seen)) if seen.size else 0.0
+    # a sky of whole counts may have no spread at all
+    return _SIGMAS * spread or float(seen.max(initial=0.0)) or 1.0
 
 
 def _coloured(values: np.ndarray) -> np.ndarray:
