@@ -78,13 +78,13 @@ def _guides(parameters: Mapping[str, Any], radius_pixel: float) -> Guides:
 def sky_sheet(disk: xr.Dataset, signal: xr.Dataset) -> str:
     """What is left of the sky in each band's image once each column's own level is taken away, on one PNG in a data address; empty without images.
 
-    Blue is darker, red brighter; the disk and its surroundings that the aperture takes are grey. Each band has its own scale, told beside its name with
-    its share of the disk's mean. Same input, same bytes.
+    Blue is darker, red brighter; the disk and its surroundings that the aperture takes are grey, as is what was not read. Each band has its own scale,
+    told beside its name with its share of the disk's mean. Same input, same bytes.
     """
     if "quicklook" not in disk:
         return ""
     bands = [str(band) for band in disk["band"].values if band in signal["band"].values]
-    maps = [_residual(disk.sel(band=band)) for band in bands]
+    maps = [_residual(disk.sel(band=band), signal.sel(band=band)) for band in bands]
     across = min(_ACROSS, len(maps))
     scale = min(_HEIGHT / maps[0].shape[0], _WIDTH / maps[0].shape[1])
     size = math.ceil(maps[0].shape[1] * scale), math.ceil(maps[0].shape[0] * scale)
@@ -102,8 +102,8 @@ def sky_sheet(disk: xr.Dataset, signal: xr.Dataset) -> str:
     return as_data_address(sheet)
 
 
-def _residual(disk: xr.Dataset) -> np.ndarray:
-    """Image minus the median of each column's sky in means of several samples, NaN on the disk."""
+def _residual(disk: xr.Dataset, signal: xr.Dataset) -> np.ndarray:
+    """Image minus the median of each column's sky in means of several samples, NaN on the disk and where no pixel was read."""
     image = np.array(disk["quicklook"].transpose("y", "x").values, dtype=float)
     step = float(disk["quicklook_step"]) if "quicklook_step" in disk else 1.0
     line, column = ((np.arange(size) + 0.5) * step - 0.5 for size in image.shape)
@@ -114,8 +114,18 @@ def _residual(disk: xr.Dataset) -> np.ndarray:
     # a sample on the edge of the mask is partly lit
     margin = step / min(float(disk["semi_axis_column"]), float(disk["semi_axis_line"]))
     image[np.hypot(along, across) < _COVERED + margin] = np.nan
+    if "sky_level" in signal:
+        # a picture of which only a part was read is filled up with this very number
+        image[image == np.float32(signal["sky_level"])] = np.nan
+    cells = _means(_levelled(image), max(1, max(image.shape) // _CELLS))
+    # a faint shape shifts the median of single samples by a part of their noise, that of means by much less
+    return _levelled(cells)
+
+
+def _levelled(image: np.ndarray) -> np.ndarray:
+    """The image less the median of each of its columns."""
     levels = [np.median(kept) if (kept := values[np.isfinite(values)]).size else np.nan for values in image.T]
-    return _means(image - np.array(levels), max(1, max(image.shape) // _CELLS))
+    return np.asarray(image - np.array(levels))
 
 
 def _means(values: np.ndarray, side: int) -> np.ndarray:
@@ -127,10 +137,11 @@ def _means(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def _reach(values: np.ndarray) -> float:
-    seen = values[np.isfinite(values)]
-    # the median of deviations is not misled by ghosts; the percentile keeps a quantised sky visible
-    spread = 1.4826 * float(np.median(np.abs(seen))) if seen.size else 0.0
-    return max(_SIGMAS * spread, float(np.percentile(np.abs(seen), 99)) if seen.size else 0.0, 1e-9)
+    """What full colour means: some sigmas of the map, as its median tells, which neither hits nor ghosts move."""
+    seen = np.abs(values[np.isfinite(values)])
+    spread = 1.4826 * float(np.median(seen)) if seen.size else 0.0
+    # a sky of whole counts may have no spread at all
+    return _SIGMAS * spread or float(seen.max(initial=0.0)) or 1.0
 
 
 def _coloured(values: np.ndarray) -> np.ndarray:

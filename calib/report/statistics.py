@@ -76,10 +76,11 @@ class _Column:
 def statistics(measurements: Sequence[Measurement], steps: Sequence[str]) -> pa.Table:
     """The table of the measurements, by date, then by band in the sensor's order; `steps` are those of the method, in its order.
 
-    First whose row it is, then step by step each variable over "band" that is no record (a single number or word of a step is repeated for each band)
-    and the total of each quantity with uncertainty components; then labels and digests of what the steps depended on, version and key of each step.
-    Where two steps have a variable of one name, the later keeps it and the earlier one is prefixed with its step. Every field's metadata holds `units`,
-    `meaning`, `step` and, for an uncertainty component, its `correlation`. What is missing is null. InputError for units that contradict each other.
+    First whose row it is, then step by step each variable over "band" that is no record (single numbers and words are repeated for each band) and the
+    total of each quantity with uncertainty components, texts after numbers; then labels and digests of what the steps depended on, version and key of
+    each step. Where two steps have a variable of one name, the later keeps it and the earlier one is prefixed with its step. Every field's metadata
+    holds `units`, `meaning`, `step` and, for an uncertainty component, its `correlation`. What is missing is null. InputError for units that contradict
+    each other.
     """
     ordered = sorted(measurements, key=lambda item: (_date(item), item.acquisition))
     order = [*steps, *sorted({name for item in ordered for name in item.results} - set(steps))]
@@ -189,7 +190,7 @@ def _cells(array: xr.DataArray, result: Result) -> dict[str, Any]:
 
 
 def _named(found: dict[tuple[str, str], _Column], order: Sequence[str]) -> dict[str, _Column]:
-    """The columns step by step; a name that several steps have belongs to the last of them."""
+    """The columns step by step, texts after all others; a name that several steps have belongs to the last of them."""
     owner = {name: step for step in order for name, made_by in found if made_by == step}
     columns: dict[str, _Column] = {}
     for step in order:
@@ -197,7 +198,8 @@ def _named(found: dict[tuple[str, str], _Column], order: Sequence[str]) -> dict[
             if made_by == step:
                 plain = owner[name] == step and name not in IDENTITY
                 columns[name if plain else f"{step}_{name}"] = column
-    return columns
+    # tools that cut lines at commas then find the numbers: only texts hold commas
+    return dict(sorted(columns.items(), key=lambda item: item[1].kind == "text"))
 
 
 def _identity(ordered: Sequence[Measurement], steps: Sequence[str]) -> dict[str, _Column]:

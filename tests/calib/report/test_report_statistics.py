@@ -17,7 +17,7 @@ import xarray as xr
 
 from calib.errors import InputError
 from calib.lineage import Cause, Lineage
-from calib.report.statistics import Measurement, statistics
+from calib.report.statistics import IDENTITY, Measurement, statistics
 from calib.report.statistics_files import as_csv, as_parquet, column_list, heading
 from calib.types import Result, as_record
 
@@ -95,6 +95,11 @@ def test_a_name_of_two_steps_belongs_to_the_later() -> None:
     assert cells(table, "flags") == [None, "a", None]
     assert cells(table, "first_flags") == [None, "a,b", "c"]
     assert "second_flags" not in table.column_names
+
+
+def test_numbers_come_before_texts() -> None:
+    kinds = [item.type == pa.string() for item in statistics([measured()], STEPS).schema][len(IDENTITY) :]
+    assert kinds == sorted(kinds), "a tool that cuts at commas finds every number in its place"
 
 
 def test_components_keep_their_correlation_and_have_a_total() -> None:
@@ -204,9 +209,7 @@ def test_pandas_reads_the_csv_without_being_told_how(table: pa.Table) -> None:
         kinds = known.get(item.type, "OTbfiu")
         assert frame[heading(item)].dtype.kind in kinds or item.type == pa.string() or item.type == pa.bool_(), item
     assert frame["sky_level [DN]"].dropna().tolist() == pytest.approx([20.12] * 24)
-    times = pd.to_datetime(
-        frame["first_crossing_time" if "first_crossing_time" in frame else "crossing_time"], format="ISO8601"
-    )
+    times = pd.to_datetime(frame["crossing_time"], format="ISO8601")
     assert str(times.dt.tz) == "UTC"
 
 
