@@ -24,6 +24,7 @@ from calib.types import require
 
 #: disk radii from which on a profile across the limb shows the sky
 _SKY_OF_PROFILE = 1.015
+_HIT_SIGMAS = 6.0
 #: of so many lines one is enough for the mean profile
 _PROFILE_LINES = 4
 _DISK_UNITS = {
@@ -139,7 +140,12 @@ def _carried(
         radii.append(radius)
         counts.append(patch.counts[line, column])
     radius, values = np.concatenate(radii), np.concatenate(counts)
-    sky = float(np.median(values[radius > _SKY_OF_PROFILE])) if np.any(radius > _SKY_OF_PROFILE) else 0.0
+    outside = radius > _SKY_OF_PROFILE
+    usual = float(np.median(values[outside])) if outside.any() else 0.0
+    # a mean, as the median of whole counts is off by up to half a count; hits left out
+    quiet = ~outside | (np.abs(values - usual) < _HIT_SIGMAS * max(sensor.bands[name].noise_floor, 1.0))
+    sky = float(values[outside & quiet].mean()) if outside.any() else 0.0
+    radius, values = radius[quiet], values[quiet]
     return {
         **_numbers(acquisition, sensor, name, found.limb, found.scan),
         "carried": 1.0,
