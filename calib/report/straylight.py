@@ -29,7 +29,8 @@ def page(data: xr.Dataset, name: str) -> str:
         "<figcaption>Light of each source (across) found around the Moon in each band (down), in % of the mean of the band's own disk. "
         "On the diagonal the ghosts of the band itself; framed, the bands of one detector unit. A dot: nothing found; empty: the source's "
         "light would not fall on the sky that is seen. The detection limit shows where the pointer rests.</figcaption></figure>"
-        '<figure><img alt="sky around the Moon" src="{}"/><figcaption>The sky around the disk, before (above) and after the light found was taken off (below); red is brighter, blue darker than the sky.'
+        '<figure><img alt="sky around the Moon" src="{}"/>'
+        "<figcaption>The sky around the disk, before (above) and after the light found was taken off (below); red is brighter, blue darker than the sky."
         "</figcaption></figure>"
     ).format(name, _LEFT + 4 + _CELL * data.sizes["band"], matrix(data), maps_sheet(data))
     head = Markup(
