@@ -69,7 +69,9 @@ class Mask:
     def marked(self) -> xr.DataArray:
         """True where the mask holds, over (line, column), lazily; InputError for a vector mask."""
         if self.raster is None:
-            raise InputError(f"{self.path}: a mask of outlines, not of samples; draw it on the image first")
+            raise InputError(
+                f"{self.path}: a mask of outlines, or packed in an archive; unpack or draw it on the image first"
+            )
         samples = self.raster.counts()
         marked = samples != 0 if self.bit is None else (samples >> self.bit) & 1 == 1
         return marked.assign_attrs(units="1")

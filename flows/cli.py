@@ -125,9 +125,10 @@ def run(
 def check(request: RequestFile, settings: Settings = None, as_json: AsJson = False) -> None:
     """Check a request and everything that it names, without computing."""
     from flows.cluster import load_cluster
-    from flows.display import case_facts, table
+    from flows.display import case_facts
     from flows.prepare import prepare
     from flows.request import read_request
+    from flows.table import table
 
     asked = read_request(request, settings or ())
     load_cluster(asked.cluster)
@@ -198,7 +199,7 @@ def archive_list(
     as_json: AsJson = False,
 ) -> None:
     """List the results, the latest first."""
-    from flows.display import table
+    from flows.table import table
 
     entries = _existing(archive, index, looking=True).results(step=step, subject=subject, current_only=current)
     rows = [

@@ -12,6 +12,7 @@ from flows.campaign import Finished
 from flows.prepare import Prepared
 from flows.reprocess import Plan
 from flows.runner import DryRun
+from flows.table import table
 
 
 def case_facts(case: Any) -> dict[str, Any]:
@@ -118,12 +119,3 @@ def progress(total: int) -> Any:
         print(f"[{done:{len(str(total))}}/{total}] {entry['subject']}: {end}", file=sys.stderr, flush=True)
 
     return listen
-
-
-def table(rows: list[dict[str, Any]], columns: list[str]) -> None:
-    if not rows:
-        return
-    texts = [[str(row.get(column, "")) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(line[number]) for line in texts)) for number, column in enumerate(columns)]
-    for line in [columns, *texts]:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -16,6 +16,7 @@ from calib.radiometry import choose
 from calib.readiness import missing_for
 from calib.sensor import load_sensor
 from calib.spectra import solar_spectrum
+from flows.table import table
 
 
 def inspect_other(path: Path) -> dict[str, Any] | None:
@@ -143,8 +144,6 @@ def _print_bands(facts: dict[str, Any]) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from flows.display import table
-
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table([{key: f"  {value}" if key == "band" else value for key, value in row.items()} for row in rows], columns)
 
