@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calib.acquisition import Acquisition
 from calib.config import Model
@@ -87,7 +87,10 @@ def prepare(request: Request, source: str = "request") -> Prepared:
     refused: list[Outcome] = []
     for path in expand(request.acquisitions, "acquisitions"):
         try:
-            acquisition = with_axes(open_acquisition(path))
+            acquisition = open_acquisition(path)
+            if request.kind is not None:
+                acquisition = replace(acquisition, kind=request.kind)
+            acquisition = with_axes(acquisition)
             lacking = missing_for(acquisition)[method.name]
             if lacking:
                 raise InputError(f"{path}: method '{method.name}' lacks {'; '.join(lacking)} (see etalon inspect)")

@@ -23,6 +23,10 @@ class Request(Model):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="names the run folder")
     method: Literal["moon"] = Field(default="moon", description="which recipe")
     acquisitions: list[str] = Field(min_length=1, description="product folders, or patterns such as products/*MOON*")
+    kind: Literal["moon", "star", "site"] | None = Field(
+        default=None,
+        description="what all acquisitions show, where their products cannot tell (a Moon taken by Pléiades)",
+    )
     orbits: list[str] = Field(
         default=[],
         description="CCSDS OEM files, or patterns; matched to the sensor's satellite by OBJECT_NAME; a product's own orbit serves where none covers it",

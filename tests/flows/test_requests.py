@@ -10,7 +10,8 @@ from campaigns import write_request
 from calib.errors import RequestError
 from flows.method import Method
 from flows.prepare import METHODS, prepare
-from flows.request import expand, parse_setting, read_request
+from flows.product_simulation import simulate_product
+from flows.request import Request, expand, parse_setting, read_request
 
 
 def refusal(path: Path, *settings: str) -> str:
@@ -84,3 +85,17 @@ def test_every_method_declares_its_last_step_last() -> None:
     for method in METHODS.values():
         assert isinstance(method, Method)
         assert method.final is method.steps[-1]
+
+
+def test_a_moon_that_its_product_cannot_name(tmp_path: Path) -> None:
+    """A Pléiades system product with dates, orbit, attitude, lines of sight and gains of its own needs nothing but the word that it shows the Moon."""
+    product = simulate_product("pleiades-system", tmp_path / "product", "MOON", "2019-02-04T10:34:37.5", 0)
+    content = {"name": "a", "acquisitions": [str(product)], "archive": str(tmp_path / "archive")}
+    (refused,) = prepare(Request.model_validate(content)).refused
+    assert "an image of a moon, this is one of a site" in (refused.reason or "")
+    prepared = prepare(Request.model_validate({**content, "kind": "moon"}))
+    assert prepared.refused == ()
+    (case,) = prepared.cases
+    assert case.inputs["acquisition"].kind == "moon" and case.inputs["acquisition"].column_axis is not None
+    assert case.inputs["po"].origin == "carried by the product"
+    assert case.inputs["orbit"].orbit.object_name == "PHR1B"
