@@ -35,6 +35,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "xml": ("calib/products", "calib/simulate/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "lxml": ("calib/products", "calib/simulate/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py"),
     "matplotlib": ("calib/report",),
+    "numba": ("orbit_aux/compiled.py",),
     "PIL": ("calib/report",),
     "pyarrow": ("calib/report",),
     "sqlalchemy": ("calib/archive",),
@@ -46,9 +47,9 @@ KERNEL = ("errors", "units", "config", "lineage", "uncertainty", "raster", "acqu
 
 #: what a fresh interpreter must not have loaded after an import
 LIGHT: dict[str, tuple[str, ...]] = {
-    "calib": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy"),
+    "calib": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy", "numba"),
     "calib.types": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy"),
-    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib"),
+    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib", "numba"),
 }
 
 MAX_LINES = 400
