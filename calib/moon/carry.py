@@ -14,6 +14,7 @@ from calib.acquisition import BandImage
 from calib.moon.disk import DiskParameters, Limb
 from calib.moon.ellipse import Ellipse, Scan, limb_distances, scan_of
 from calib.moon.limb import ScaleSpace, zero_crossings
+from calib.moon.strip import limb_strip
 
 _PATCHES = 7
 _RAYS = 15
@@ -105,6 +106,7 @@ def carry(reference: Reference, image: BandImage, delay_rad: float, parameters: 
     own = reference.limb
     rough = float(np.sqrt(np.nanmean(limb_distances(column, coordinate, ellipse)[0] ** 2)))
     scale = ellipse.semi_scan / own.ellipse.semi_scan
+    spaces = [None if patch is None else patch.scale_space for patch in patches]
     limb = Limb(
         ellipse,
         column[seen],
@@ -113,6 +115,7 @@ def carry(reference: Reference, image: BandImage, delay_rad: float, parameters: 
         rough,
         float(np.hypot(own.centre_uncertainty, error)),
         own.axis_uncertainty,
+        limb_strip(zip(spaces, reference.angles, strict=True), ellipse, scan),
     )
     return Carried(limb, scan, [patch for patch in patches if patch is not None], residual)
 

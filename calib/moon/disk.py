@@ -12,6 +12,7 @@ from calib.moon.cleaning import CleaningParameters, CleanWindow
 from calib.moon.coarse import CoarseParameters
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
+from calib.moon.strip import RAYS, LimbStrip, limb_strip
 from calib.units import Degrees, Fraction, Pixels, as_written
 
 _SHARP_BLUR = 0.6
@@ -76,7 +77,7 @@ class DiskParameters(CoarseParameters):
 @dataclass(frozen=True)
 class Limb:
     """The fitted disk, in pixels: ellipse, limb points over (column, scan coordinate), blur of the limb along columns and lines, rms distance of the
-    points from their own ellipse, standard uncertainties of centre and axes."""
+    points from their own ellipse, standard uncertainties of centre and axes; and the limb laid out straight, in samples of the image that was searched."""
 
     ellipse: Ellipse
     column: np.ndarray
@@ -85,6 +86,7 @@ class Limb:
     residual: float
     centre_uncertainty: float
     axis_uncertainty: float
+    strip: LimbStrip
 
 
 def fit_limb(
@@ -132,8 +134,9 @@ def fit_limb(
     deviation = np.sqrt(np.diag(covariance))
     shorter = min(fitted.semi_column, fitted.semi_scan)
     blur = (blur[0] * fitted.semi_column / shorter, blur[1] * fitted.semi_scan / shorter)
+    strip = limb_strip([(scale_space, np.linspace(angles[0], angles[-1], RAYS))], fitted, scan)
     return Limb(
-        fitted, column, coordinate, blur, residual, float(np.max(deviation[:2])), _axis_error(fitted, covariance)
+        fitted, column, coordinate, blur, residual, float(np.max(deviation[:2])), _axis_error(fitted, covariance), strip
     )
 
 

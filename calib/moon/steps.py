@@ -17,6 +17,7 @@ from calib.moon.hits import Noise
 from calib.moon.photometry import SignalParameters
 from calib.moon.records import limb_profile
 from calib.moon.signal import signal_of_disk
+from calib.moon.strip import strip_records
 from calib.moon.tables import bands_of, over_bands, record
 from calib.sensor import Sensor
 from calib.steps import Step
@@ -170,6 +171,7 @@ def _numbers(acquisition: Acquisition, sensor: Sensor, name: str, limb: Limb, sc
         "crossing_time": _whole_milliseconds(image.line_time(centre_line)),
         "limb_column": record(limb.column, "limb_point", "pixel"),
         "limb_line": record(scan.line(limb.scan), "limb_point", "pixel"),
+        **strip_records(limb.strip, limb.ellipse),
     }
 
 
@@ -199,7 +201,7 @@ def _mean_rate(image: BandImage, scan: Scan) -> float:
     return float("nan") if image.scan_rate_rad_s is None else float(image.scan_rate_rad_s[0] / scan.weight[0])
 
 
-LUNAR_DISK = Step("lunar_disk", "2", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
+LUNAR_DISK = Step("lunar_disk", "3", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
 DISK_SIGNAL = Step("disk_signal", "2", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
 LUNAR_GAIN = Step(
     "lunar_gain", "2", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain

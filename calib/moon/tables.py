@@ -14,8 +14,8 @@ from calib.sensor import Sensor
 from calib.types import as_record, same_order
 
 
-def record(values: np.ndarray, dim: str, units: str) -> xr.DataArray:
-    return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dim, attrs={"units": units}))
+def record(values: np.ndarray, dims: str | tuple[str, ...], units: str) -> xr.DataArray:
+    return as_record(xr.DataArray(np.asarray(values, dtype=np.float32), dims=dims, attrs={"units": units}))
 
 
 def bands_of(acquisition: Acquisition, sensor: Sensor) -> list[str]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from calib.report import plots, text
 from calib.report.images import contact_sheet
+from calib.report.limb_plots import laplacian_sheet, limb_strips, residuals
 from calib.report.lunar_plots import foot, plateau, sky_sheet
 from calib.report.model import Case
 from calib.report.plots import Curve, Point, Style
@@ -39,7 +40,10 @@ class Section:
     bands: tuple[str, ...]
     look: Mapping[str, Style]
     sheet: str
+    laplacian: str
+    strips: str
     sky: str
+    residuals: Markup
     profile: Markup
     foot: Markup
     growth: Markup
@@ -65,6 +69,9 @@ def section(case: Case, look: dict[str, Style]) -> Section:
         bands=bands,
         look=look,
         sheet=contact_sheet(disk) if disk is not None and "quicklook" in disk else "",
+        laplacian=laplacian_sheet(disk) if disk is not None else "",
+        strips=limb_strips(disk) if disk is not None else "",
+        residuals=residuals(disk, look) if disk is not None else Markup(""),
         sky=sky_sheet(disk, signal) if disk is not None and signal is not None else "",
         profile=_curves(disk, "limb_profile", "profile_radius", look, ("radius [disk radii]", "mean count [DN]")),
         foot=foot(disk, look) if disk is not None else Markup(""),

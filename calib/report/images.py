@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from PIL import Image, ImageDraw, ImageFont
 
-_WIDTH, _TILE = 900, 300  # of the sheet; longest side of a band's image on it at most; pixels
+_WIDTH, _TILE = 900, 300  # of the sheet; height of a band's image on it at most; pixels
 _ACROSS = 6
 _GAP = 2  # between bands, samples
 _COLOURS = 160
@@ -25,7 +25,7 @@ def contact_sheet(disk: xr.Dataset) -> str:
     lines, columns = images.shape[1:]
     across = min(_ACROSS, len(images))
     down = math.ceil(len(images) / across)
-    scale = min(_TILE, _WIDTH / across) / max(lines, columns)
+    scale = min(_TILE / lines, min(_TILE, _WIDTH / across) / columns)
     sheet = np.full((down * (lines + _GAP), across * (columns + _GAP)), 0.25)
     corners = [(index % across * (columns + _GAP), index // across * (lines + _GAP)) for index in range(len(images))]
     for image, (left, top) in zip(images, corners, strict=True):
@@ -43,7 +43,7 @@ def _overlay(
 ) -> None:
     """Ellipse, limb points and name of one band; `scale` in sheet pixels per sample."""
     step = float(disk["quicklook_step"]) if "quicklook_step" in disk else 1.0
-    curve = (_placed(*_ellipse(disk), step, shape, corner) + 0.5) * scale
+    curve = (_placed(*outline(disk), step, shape, corner) + 0.5) * scale
     seen = np.isfinite(curve).all(axis=0)
     for stretch in np.split(curve.T, np.flatnonzero(np.diff(seen)) + 1):
         if np.isfinite(stretch).all() and len(stretch) > 1:
@@ -75,7 +75,8 @@ def _stretched(image: np.ndarray) -> np.ndarray:
     return np.asarray(np.nan_to_num(np.sqrt(np.clip((image - low) / max(high - low, 1e-9), 0, 1))))
 
 
-def _ellipse(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def outline(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and lines of the fitted ellipse of one band."""
     angle = np.linspace(0, 2 * np.pi, 181)
     tilt = math.radians(float(disk["tilt"])) if "tilt" in disk else 0.0
     along_column = float(disk["semi_axis_column"]) * np.cos(angle)
@@ -85,10 +86,10 @@ def _ellipse(disk: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return column, line
 
 
-def as_data_address(picture: Image.Image) -> str:
+def as_data_address(picture: Image.Image, colours: int = _COLOURS) -> str:
     """A picture as a PNG in a data address, its colours reduced to a palette."""
-    # a palette makes the file a third as large; greys and two line colours do not need more
-    reduced = picture.quantize(colors=_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    # a palette makes the file a third as large; greys and two line colours do not need more than the usual number
+    reduced = picture.quantize(colors=colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     stream = io.BytesIO()
     reduced.save(stream, format="PNG", optimize=False, compress_level=6)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -15,6 +15,8 @@ from markupsafe import Markup
 from calib.report.axes import Scale, date_ticks, limits, ticks
 
 _COLOURS = 12
+#: width of a digit, pixels of the paper
+_LETTER = 6.6
 _SHAPES = (
     "M-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0-6.4 0z",
     "M-2.9-2.9h5.8v5.8h-5.8z",
@@ -83,9 +85,17 @@ class Frame:
     y: Scale
 
     @classmethod
-    def fitted(cls, size: tuple[int, int], x: tuple[float, float], y: tuple[float, float]) -> Frame:
+    def fitted(
+        cls,
+        size: tuple[int, int],
+        x: tuple[float, float],
+        y: tuple[float, float],
+        marks: Sequence[tuple[float, str]] = (),
+    ) -> Frame:
+        """Margins as usual; on the left wider where the texts of the vertical axis' `marks` need it."""
         width, height = size
-        return cls(width, height, Scale(*x, 58, width - 12), Scale(*y, height - 40, 10))
+        left = max(58, math.ceil(26 + _LETTER * max((len(text) for _, text in marks), default=0)))
+        return cls(width, height, Scale(*x, left, width - 12), Scale(*y, height - 40, 10))
 
     def axes(
         self, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]], x_name: str, y_name: str
@@ -142,14 +152,15 @@ def curves(
     x = limits((value for line in lines for value in line.x[np.isfinite(line.x)]), margin=0.0)
     heights = [value for line in lines for value in line.y[np.isfinite(line.y)]]
     y = limits([*heights, *guides.y], margin=0.05)
-    frame = Frame.fitted((380, 250), x, y)
+    heights_marked = ticks(*y, 5)
+    frame = Frame.fitted((380, 250), x, y, heights_marked)
     drawn = Markup("").join(
         Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(
             look[line.band].classes, _path(frame, line.x, line.y), line.band
         )
         for line in lines
     )
-    return frame.svg(_guided(frame, guides) + frame.axes(ticks(*x, 5), ticks(*y, 5), *names) + drawn, title)
+    return frame.svg(_guided(frame, guides) + frame.axes(ticks(*x, 5), heights_marked, *names) + drawn, title)
 
 
 def _guided(frame: Frame, guides: Guides) -> Markup:
