@@ -21,7 +21,7 @@ from calib.types import Result
 _EDGE, _FOOT = (0.90, 0.97), 1.03
 _WIDTH, _HEIGHT, _ACROSS, _GAP, _TEXT = 148, 220, 6, 4, 15
 #: along the longer side of a map: means over many pixels show what one alone hides in its noise
-_CELLS = 60
+CELLS = 60
 #: of the colours of a map, in sigmas of its samples; the disk is covered this far beyond its limb
 _SIGMAS, _COVERED = 4.0, 1.06
 _INK, _DISK = "#ffffff", 0.25
@@ -117,7 +117,7 @@ def _residual(disk: xr.Dataset, signal: xr.Dataset) -> np.ndarray:
     if "sky_level" in signal:
         # a picture of which only a part was read is filled up with this very number
         image[image == np.float32(signal["sky_level"])] = np.nan
-    cells = _means(_levelled(image), max(1, max(image.shape) // _CELLS))
+    cells = means(_levelled(image), max(1, max(image.shape) // CELLS))
     # a faint shape shifts the median of single samples by a part of their noise, that of means by much less
     return _levelled(cells)
 
@@ -128,7 +128,7 @@ def _levelled(image: np.ndarray) -> np.ndarray:
     return np.asarray(image - np.array(levels))
 
 
-def _means(values: np.ndarray, side: int) -> np.ndarray:
+def means(values: np.ndarray, side: int) -> np.ndarray:
     """Means over side x side samples, NaN where less than half of them are there; what is left over at the end is cut."""
     lines, columns = (size // side for size in values.shape)
     blocks = values[: lines * side, : columns * side].reshape(lines, side, columns, side).swapaxes(1, 2)

@@ -11,10 +11,11 @@ from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
 
 from calib.report.images import as_data_address
-from calib.report.text import fixed
+from calib.report.lunar_plots import CELLS, means
+from calib.report.text import fixed, significant
 
 _CELL, _LEFT, _TOP = 46, 46, 34
-_TILE, _ACROSS, _GAP = 148, 6, 4
+_TILE, _ACROSS, _GAP, _TEXT, _NARROWEST = 148, 6, 4, 15, 90
 _NAME = "#ffffff"
 #: of the colours of the maps, in sigmas of a cell's noise at least
 _LEAST_SIGMAS = 4.0
@@ -28,10 +29,10 @@ def page(data: xr.Dataset, name: str) -> str:
         '<figure><div style="max-width: {}px">{}</div>'
         "<figcaption>Light of each source (across) found around the Moon in each band (down), in % of the mean of the band's own disk. "
         "On the diagonal the ghosts of the band itself; framed, the bands of one detector unit. A dot: nothing found; empty: the source's "
-        "light would not fall on the sky that is seen. The detection limit shows where the pointer rests.</figcaption></figure>"
+        "light would not fall on the sky that is seen. Below it the uncertainty (k = 1) of what was found, else the detection limit.</figcaption></figure>"
         '<figure><img alt="sky around the Moon" src="{}"/>'
-        "<figcaption>The sky around the disk, before (above) and after the light found was taken off (below); red is brighter, blue darker than the sky."
-        "</figcaption></figure>"
+        "<figcaption>The sky around the disk, before (above) and after the light found was taken off (below); red is brighter, blue darker than the sky, the "
+        "disk grey. Full colour is told beside each band, in % of the mean of its disk: what is left below must be even noise.</figcaption></figure>"
     ).format(name, _LEFT + 4 + _CELL * data.sizes["band"], matrix(data), maps_sheet(data))
     head = Markup(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>Stray light: {}</title><style>{}</style></head>'
@@ -66,13 +67,15 @@ def _cell(pair: xr.Dataset, place: tuple[int, int], names: tuple[str, str], larg
     x, y = _LEFT + place[0] * _CELL, _TOP + place[1] * _CELL
     share, limit = 100 * float(pair["straylight"]), 100 * float(pair["detection_limit"])
     found = math.isfinite(share)
+    ink = "name" if found else "tx"
+    uncertainty = 100 * float(pair["straylight_uncertainty"])
     opacity = 0.15 + 0.75 * abs(share) / (100 * largest) if found else 0.0
     kind = "ghost" if names[0] == names[1] else f"crosstalk from {names[1]}"
-    told = f"{share:+.4f} ± {100 * float(pair['straylight_uncertainty']):.4f} %" if found else "nothing found"
+    told = f"{share:+.4f} ± {uncertainty:.4f} %" if found else "nothing found"
     seen = f"detection limit {limit:.4f} %" if math.isfinite(limit) else "its light would not fall on the sky seen"
     return Markup(
         '<g><title>{}: {}, {}; {}</title><rect class="{}" fill-opacity="{:.2f}" x="{}" y="{}" width="{}" height="{}"/>{}'
-        '<text class="tx" x="{}" y="{}">{}</text></g>'
+        '<text class="{}" x="{}" y="{}">{}</text><text class="{}" font-size="9" x="{}" y="{}">{}</text></g>'
     ).format(
         names[0],
         kind,
@@ -87,34 +90,49 @@ def _cell(pair: xr.Dataset, place: tuple[int, int], names: tuple[str, str], larg
         Markup('<rect class="edge" x="{}" y="{}" width="{}" height="{}"/>').format(x + 1, y + 1, _CELL - 2, _CELL - 2)
         if bool(pair["same_detector"])
         else Markup(""),
+        ink,
         x + _CELL / 2,
-        y + 0.6 * _CELL,
+        y + 0.5 * _CELL,
         fixed(share, 3) if found else "·" if math.isfinite(limit) else "",
+        ink,
+        x + _CELL / 2,
+        y + 0.78 * _CELL,
+        f"±{uncertainty:.3f}" if found else f"< {limit:.3f}" if math.isfinite(limit) else "",
     )
 
 
 def maps_sheet(data: xr.Dataset) -> str:
     """The sky around each band's disk before and after correction, one above the other, all bands on one PNG in a data address; blue is darker, red
-    brighter than the sky, the scale the same for all and given on the sheet. Same input, same bytes."""
+    brighter than the sky. Each band has its own scale, told beside its name in % of the mean of its disk. Same input, same bytes."""
     before, after = (
         np.asarray(data[name].transpose("band", "y", "x").values, dtype=float) for name in ("sky_before", "sky_after")
     )
-    reach = max(float(np.nanpercentile(np.abs(before), 99.5)), _LEAST_SIGMAS * float(np.nanstd(after)), 1e-9)
+    # a faint ghost hides in the noise of single samples
+    side = max(1, max(before.shape[1:]) // CELLS)
+    before, after = (np.stack([means(values, side) for values in maps]) for maps in (before, after))
     across = min(_ACROSS, len(before))
     scale = _TILE / max(before.shape[1:])
     height, width = (math.ceil(size * scale) for size in before.shape[1:])
-    rows = math.ceil(len(before) / across)
-    sheet = Image.new("RGB", (across * (width + _GAP), rows * (2 * height + 2 * _GAP) + 16), (40, 40, 40))
+    rows, tall, wide = math.ceil(len(before) / across), _TEXT + 2 * height + 3 * _GAP, max(width, _NARROWEST) + _GAP
+    sheet = Image.new("RGB", (across * wide - _GAP, rows * tall - 2 * _GAP), (40, 40, 40))
     draw = ImageDraw.Draw(sheet)
     for index, band in enumerate(data["band"].values):
-        left, top = index % across * (width + _GAP), index // across * (2 * height + 2 * _GAP)
+        left, top = index % across * wide, index // across * tall
+        reach = _reach(before[index], after[index])
         for step, values in enumerate((before[index], after[index])):
-            tile = Image.fromarray(_coloured(values / reach)).resize((width, height), Image.Resampling.BILINEAR)
-            sheet.paste(tile, (left, top + step * height))
-        draw.text((left + 4, top + 2), str(band)[:12], fill=_NAME, font=ImageFont.load_default(11))
-    text = f"before (above) and after correction; colours reach ±{100 * reach:.3f} % of the disk's mean"
-    draw.text((4, sheet.height - 14), text, fill=_NAME, font=ImageFont.load_default(11))
+            tile = Image.fromarray(_coloured(values / reach)).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, top + _TEXT + step * (height + _GAP)))
+        text = f"{str(band)[:12]}  ±{significant(100 * reach, 2)} %"
+        draw.text((left + 2, top), text, fill=_NAME, font=ImageFont.load_default(11))
     return as_data_address(sheet)
+
+
+def _reach(before: np.ndarray, after: np.ndarray) -> float:
+    """What full colour means in one band: the light that was there, or some sigmas of what is left."""
+    seen = np.abs(before[np.isfinite(before)])
+    left = after[np.isfinite(after)]
+    brightest = float(np.percentile(seen, 99.5)) if seen.size else 0.0
+    return max(brightest, _LEAST_SIGMAS * float(left.std()) if left.size else 0.0, 1e-9)
 
 
 def _coloured(values: np.ndarray) -> np.ndarray:
