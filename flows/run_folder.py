@@ -79,7 +79,7 @@ def write_run(
     }
     (folder / "request.yaml").write_text(config.to_yaml(completed), encoding="utf-8")
     (folder / "coefficients.csv").write_text(_csv(rows), encoding="utf-8")
-    write_run_statistics(folder, prepared.method, facts.outcomes)
+    write_run_statistics(folder, prepared.method, facts.outcomes, prepared.request.sensors)
     changes = _changes(prepared, facts.outcomes, before)
     if before:
         (folder / "changes.csv").write_text(_csv([_change_row(change) for change in changes]), encoding="utf-8")

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calib.archive import Archive
 from calib.archive.disk import make_folder, publish_file
 from calib.errors import RequestError
+from calib.sensor import Sensor, load_sensor
 from calib.types import Result
 from flows.method import Method
 from flows.moon import MOON
 from flows.runner import Outcome
 
+if TYPE_CHECKING:
+    from calib.report.statistics import Measurement
+
 TABLE, PARQUET, COLUMNS, OBSERVATIONS = "statistics.csv", "statistics.parquet", "statistics_columns.csv", "glod"
 
 
-def write_run_statistics(folder: Path, method: Method, outcomes: Sequence[Outcome]) -> list[Path]:
-    """Write the statistics of a run into its folder; returns the files."""
-    return _write(folder, method, {outcome.subject: dict(outcome.results) for outcome in outcomes})
+def write_run_statistics(
+    folder: Path, method: Method, outcomes: Sequence[Outcome], sensors: Mapping[str, str]
+) -> list[Path]:
+    """Write the statistics of a run into its folder; returns the files. `sensors` are the files of own sensors by name."""
+    return _write(folder, method, {outcome.subject: dict(outcome.results) for outcome in outcomes}, sensors)
 
 
 def write_archive_statistics(archive: Archive, folder: Path) -> list[Path]:
@@ -31,16 +38,17 @@ def write_archive_statistics(archive: Archive, folder: Path) -> list[Path]:
         )
     try:
         make_folder(folder)
-        return _write(folder, MOON, found)
+        return _write(folder, MOON, found, {})
     except OSError as error:
         raise RequestError(
             f"{error.filename or folder}: cannot be written ({error.strerror}); give another folder to --output"
         ) from error
 
 
-def _write(folder: Path, method: Method, found: dict[str, dict[str, Result]]) -> list[Path]:
+def _write(folder: Path, method: Method, found: dict[str, dict[str, Result]], sensors: Mapping[str, str]) -> list[Path]:
     # pyarrow and netCDF take a while to load, which every command would pay for
     from calib.report.glod import glod_observation, glod_series, has_irradiance
+    from calib.report.glod_responses import glod_responses
     from calib.report.statistics import Measurement, statistics
     from calib.report.statistics_files import as_csv, as_parquet, column_list
 
@@ -50,12 +58,25 @@ def _write(folder: Path, method: Method, found: dict[str, dict[str, Result]]) ->
     observed = [item for item in measurements if has_irradiance(item)] if method is MOON else []
     for sensor in sorted({item.sensor for item in observed}):
         files[f"glod_{sensor}.nc"] = glod_series([item for item in observed if item.sensor == sensor])
+        camera = _camera(sensors.get(sensor, sensor), [item for item in observed if item.sensor == sensor])
+        files |= {} if camera is None else {f"srf_{sensor}.nc": glod_responses(camera)}
     files |= {f"{OBSERVATIONS}/{_spelled(item.acquisition)}.nc": glod_observation(item) for item in observed}
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         publish_file(path, content)
     return [folder / name for name in files]
+
+
+def _camera(name: str, observed: Sequence[Measurement]) -> Sensor | None:
+    """The sensor by its file, None where that is not there any more or is not the one that all of `observed` were made with."""
+    causes = (cause for item in observed for result in item.results.values() for cause in result.lineage.causes)
+    used = {cause.content for cause in causes if cause.role == "sensor"}
+    try:
+        sensor = load_sensor(name)
+    except RequestError:
+        return None
+    return sensor if used == {sensor.digest} else None
 
 
 def _spelled(name: str) -> str:

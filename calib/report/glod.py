@@ -22,6 +22,8 @@ MODEL_SIDE = frozenset({"spectral_interpolation", "solar_spectrum", "response", 
 #: what SPICE, and with it the LIME Toolbox, names the axes of the celestial reference frame
 FRAME = "J2000"
 _FILL = -999
+#: in the order of the convention
+_DIMENSIONS = ("chan", "chan_strlen", "date", "sat_ref_strlen", "sat_xyz")
 _TIME = {"standard_name": "time", "units": "seconds since 1970-01-01T00:00:00Z", "calendar": "gregorian"}
 #: variables over channels: step, variable of its result, units, long name; counts are whole numbers
 _CHANNELS = {
@@ -46,11 +48,13 @@ _GEOMETRY = {
 
 
 @dataclass(frozen=True)
-class _Variable:
+class Variable:
+    """A variable of a netCDF file; NaN becomes `fill` where there is one."""
+
     dims: tuple[str, ...]
     values: np.ndarray
     attrs: Mapping[str, Any]
-    fill: int | None = None
+    fill: float | None = None
 
 
 def has_irradiance(measurement: Measurement) -> bool:
@@ -62,19 +66,19 @@ def glod_series(measurements: Sequence[Measurement]) -> bytes:
     """All observations of one sensor in one file, by date: variables over (date, chan), positions over (date, sat_xyz)."""
     bands = band_names(item.results[GAIN].data for item in measurements)
     ordered = sorted(measurements, key=lambda item: (_reference(item)[1], item.acquisition))
-    return _file(_variables(ordered, bands), _attributes(ordered))
+    return netcdf(_variables(ordered, bands), _attributes(ordered), _DIMENSIONS)
 
 
 def glod_observation(measurement: Measurement) -> bytes:
     """One observation as GIRO and the LIME Toolbox want it: one date, variables over (chan), the position over (sat_xyz)."""
     bands = band_names([measurement.results[GAIN].data])
     variables = {
-        name: _Variable(item.dims[1:], item.values[0], item.attrs, item.fill)
+        name: Variable(item.dims[1:], item.values[0], item.attrs, item.fill)
         if item.dims[0] == "date" and len(item.dims) > 1
         else item
         for name, item in _variables([measurement], bands).items()
     }
-    return _file(variables, _attributes([measurement]))
+    return netcdf(variables, _attributes([measurement]), _DIMENSIONS)
 
 
 def _reference(item: Measurement) -> tuple[str, np.datetime64]:
@@ -85,7 +89,7 @@ def _reference(item: Measurement) -> tuple[str, np.datetime64]:
     return str(times["band"].values[nearest]), times.values[nearest]
 
 
-def _variables(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, _Variable]:
+def _variables(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, Variable]:
     usable = _over_bands(ordered, bands, lambda item: item.results[GAIN].data["valid"].astype(float)) == 1
     over = ("date", "chan")
     positive = {"valid_min": 0.0, "valid_max": 1e6}
@@ -95,27 +99,27 @@ def _variables(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, _V
     told_u = {**told, "long_name": "standard uncertainty (k = 1) of the observed lunar irradiance for each channel"}
     variables = {
         **_dates(ordered),
-        "channel_name": _Variable(
+        "channel_name": Variable(
             ("chan", "chan_strlen"),
-            _characters(bands),
+            characters(bands),
             {"standard_name": "sensor_band_identifier", "long_name": "channel identifier"},
         ),
-        "irr_obs": _Variable(over, np.where(usable, irradiance, np.nan), told, _FILL),
-        "irr_obs_unc": _Variable(over, np.where(usable, uncertainty, np.nan), told_u, _FILL),
+        "irr_obs": Variable(over, np.where(usable, irradiance, np.nan), told, _FILL),
+        "irr_obs_unc": Variable(over, np.where(usable, uncertainty, np.nan), told_u, _FILL),
     }
     for name, (step, variable, units, meaning) in _CHANNELS.items():
         values = _over_bands(ordered, bands, lambda item, step=step, variable=variable: _found(item, step, variable))
         values = np.where(np.isnan(values), _FILL, values).round().astype(np.int64) if name in _WHOLE else values
-        variables[name] = _Variable(over, values, {"units": units, "long_name": meaning}, _FILL)
+        variables[name] = Variable(over, values, {"units": units, "long_name": meaning}, _FILL)
     flag = {
         "long_name": "whether the observation may be used",
         "flag_values": np.array([0, 1], np.int8),
         "flag_meanings": "not_usable usable",
     }
-    return {**variables, "usable": _Variable(over, usable.astype(np.int8), flag), **_crossings(ordered, bands)}
+    return {**variables, "usable": Variable(over, usable.astype(np.int8), flag), **_crossings(ordered, bands)}
 
 
-def _dates(ordered: Sequence[Measurement]) -> dict[str, _Variable]:
+def _dates(ordered: Sequence[Measurement]) -> dict[str, Variable]:
     """Date, place and geometry of each observation, those of its reference band."""
     found = [_reference(item) for item in ordered]
     views = [
@@ -123,19 +127,19 @@ def _dates(ordered: Sequence[Measurement]) -> dict[str, _Variable]:
     ]
     place = {"units": "km", "long_name": "satellite position x y z in sat_pos_ref"}
     return {
-        "date": _Variable(
+        "date": Variable(
             ("date",),
             np.array([_seconds(time) for _, time in found]),
             {"long_name": "time of lunar observation", **_TIME},
         ),
-        "sat_pos": _Variable(
+        "sat_pos": Variable(
             ("date", "sat_xyz"), np.stack([view["satellite_position"].values / 1e3 for view in views]), place
         ),
-        "sat_pos_ref": _Variable(
-            ("sat_ref_strlen",), _characters([FRAME])[0], {"long_name": "reference frame of satellite position"}
+        "sat_pos_ref": Variable(
+            ("sat_ref_strlen",), characters([FRAME])[0], {"long_name": "reference frame of satellite position"}
         ),
         **{
-            name: _Variable(
+            name: Variable(
                 ("date",),
                 np.array([float(view[variable]) for view in views]),
                 {"units": units, "long_name": meaning},
@@ -145,7 +149,7 @@ def _dates(ordered: Sequence[Measurement]) -> dict[str, _Variable]:
     }
 
 
-def _crossings(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, _Variable]:
+def _crossings(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, Variable]:
     """When each channel crossed the Moon, and where the satellite was then."""
     times = _over_bands(
         ordered,
@@ -162,10 +166,10 @@ def _crossings(ordered: Sequence[Measurement], bands: list[str]) -> dict[str, _V
     ]
     told = {"units": "km", "long_name": "satellite position x y z in sat_pos_ref at date_chan"}
     return {
-        "date_chan": _Variable(
+        "date_chan": Variable(
             ("date", "chan"), times, {"long_name": "time at which each channel crossed the Moon", **_TIME}, _FILL
         ),
-        "sat_pos_chan": _Variable(("date", "chan", "sat_xyz"), np.stack(places, axis=-1) / 1e3, told, _FILL),
+        "sat_pos_chan": Variable(("date", "chan", "sat_xyz"), np.stack(places, axis=-1) / 1e3, told, _FILL),
     }
 
 
@@ -200,7 +204,7 @@ def _seconds(time: np.datetime64) -> float:
     return float((time - np.datetime64("1970-01-01", "ns")) / np.timedelta64(1, "ns")) / 1e9
 
 
-def _characters(words: Sequence[str]) -> np.ndarray:
+def characters(words: Sequence[str]) -> np.ndarray:
     """Words as rows of single characters, as the convention wants them."""
     encoded = np.array([word.encode("ascii", "replace") for word in words])
     return encoded.view("S1").reshape(len(words), -1)
@@ -244,15 +248,14 @@ def _listed(words: Any) -> str:
     return "; ".join(sorted(set(filter(None, words))))
 
 
-def _file(variables: Mapping[str, _Variable], attributes: Mapping[str, str]) -> bytes:
+def netcdf(variables: Mapping[str, Variable], attributes: Mapping[str, str], dims: Sequence[str]) -> bytes:
+    """A netCDF-4 file with the dimensions in this order first of all."""
     with h5py.File.in_memory(track_order=True) as memory:
         with h5netcdf.File(memory, "w") as file:
             sizes = {
                 dim: size for item in variables.values() for dim, size in zip(item.dims, item.values.shape, strict=True)
             }
-            # the dimensions first of all, in the order of the convention
-            order = ("chan", "chan_strlen", "date", "sat_ref_strlen", "sat_xyz")
-            file.dimensions = {dim: sizes[dim] for dim in order}
+            file.dimensions = {dim: sizes[dim] for dim in dims}
             for name, item in variables.items():
                 _write(file, name, item)
             for name, text in attributes.items():
@@ -261,7 +264,7 @@ def _file(variables: Mapping[str, _Variable], attributes: Mapping[str, str]) -> 
         return bytes(memory.id.get_file_image())
 
 
-def _write(file: h5netcdf.File, name: str, item: _Variable) -> None:
+def _write(file: h5netcdf.File, name: str, item: Variable) -> None:
     values, fill = item.values, None
     if item.fill is not None:
         fill = values.dtype.type(item.fill)

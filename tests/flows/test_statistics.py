@@ -15,6 +15,7 @@ import xarray as xr
 from campaigns import BANDS, run, write_request
 from commands import Answer
 
+from calib import config
 from calib.moon.irradiance import band_irradiance, load_model
 from calib.report.glod import glod_series
 from calib.report.statistics import Measurement
@@ -24,7 +25,7 @@ from flows.campaign import Finished
 from orbit_aux.moon_view import moon_geometry
 from orbit_aux.time import Times
 
-FILES = ("statistics.csv", "statistics.parquet", "statistics_columns.csv", "glod_venus.nc")
+FILES = ("statistics.csv", "statistics.parquet", "statistics_columns.csv", "glod_venus.nc", "srf_venus.nc")
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -118,7 +119,7 @@ def test_a_run_without_any_result_has_the_files_but_no_irradiance(products: Path
     empty.mkdir()
     failed = run(write_request(tmp_path, products, tmp_path / "archive", acquisitions=[str(empty)]))
     assert rows_of(failed.folder) == []
-    assert not list(failed.folder.glob("glod*"))
+    assert not list(failed.folder.glob("*.nc"))
 
 
 # --- GLOD
@@ -205,3 +206,56 @@ def test_bands_that_an_acquisition_lacks_are_empty(finished: Finished) -> None:
 def test_the_same_results_give_the_same_bytes(finished: Finished) -> None:
     found = [Measurement(outcome.subject, outcome.results) for outcome in finished.outcomes]
     assert glod_series(found) == glod_series(found[::-1]) == (finished.folder / "glod_venus.nc").read_bytes()
+
+
+# --- spectral responses
+
+
+def test_responses_are_what_the_lime_toolbox_demands(finished: Finished) -> None:
+    """The demands of LIME's reader (lime_tbx, `_validate_schema_srf`): names, dimensions, types; the same samples empty in both tables."""
+    data = opened(finished.folder / "srf_venus.nc")
+    assert data["channel"].dims == ("channel",) and "channel" in data.coords
+    assert data["srf"].dims == data["wavelength"].dims == ("sample", "channel")
+    assert all(data[name].dtype.kind == "f" for name in ("channel", "srf", "wavelength"))
+    assert data["channel_id"].dtype.kind == "S"
+    assert data["wavelength"].attrs["units"] == data["channel"].attrs["units"] == "um"
+    np.testing.assert_array_equal(np.isnan(data["srf"]), np.isnan(data["wavelength"]))
+
+
+def test_responses_read_back_give_the_sensor_s_centres_and_irradiance(finished: Finished) -> None:
+    data, sensor = opened(finished.folder / "srf_venus.nc"), load_sensor("venus")
+    assert [name.decode() for name in data["channel_id"].values] == list(sensor.bands)
+    centres = [band.centre for band in sensor.bands.values()]
+    # the sensor file gives the centroids of the same curves to 0.1 nm
+    np.testing.assert_allclose(1e3 * data["channel"], centres, atol=0.06)
+    model = load_model("rolo2005", "tsis1_hsrs")
+    place = np.array([[7e6, 0.0, 0.0]])
+    view = moon_geometry(Times.from_utc(np.array([np.datetime64("2019-01-18T08:14:00")])), place)
+    for number, band in enumerate(sensor.bands):
+        known = ~np.isnan(data["srf"].values[:, number])
+        response = xr.DataArray(
+            data["srf"].values[known, number][np.newaxis],
+            dims=("band", "wavelength"),
+            coords={"band": [band], "wavelength": 1e3 * data["wavelength"].values[known, number]},
+        )
+        own = float(band_irradiance(model, view, sensor.response.sel(band=[band])).item())
+        # nothing of the curve was cut or shifted: nanometres became micrometres and back
+        assert float(band_irradiance(model, view, response).item()) == pytest.approx(own, rel=1e-9)
+        np.testing.assert_allclose(
+            data["wavenumber"].values[known, number] * data["wavelength"].values[known, number], 1e4
+        )
+
+
+def test_responses_that_are_not_those_of_the_results_are_left_out(
+    finished: Finished, etalon: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(config.CONFIGS, tmp_path / "configs")
+    table = tmp_path / "configs" / "sensors" / "responses" / "venus.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("\n555,", "\n555.1,"), encoding="utf-8")
+    monkeypatch.setattr(config, "CONFIGS", tmp_path / "configs")
+    assert (
+        etalon("archive", "statistics", "--archive", finished.folder.parent.parent, "--output", tmp_path / "out").code
+        == 0
+    )
+    assert (tmp_path / "out" / "glod_venus.nc").exists()
+    assert not (tmp_path / "out" / "srf_venus.nc").exists()
