@@ -69,6 +69,7 @@ class Signal:
     cosmic_hits: int
     defective_pixels: int
     defective_columns: int
+    column_pixels: int
     background: Sky
 
 
@@ -159,6 +160,7 @@ def disk_signal(
         cosmic_hits=bad.hits,
         defective_pixels=len(bad.line) - bad.hits + int(bad.columns.sum()) * (place.rows[1] - place.rows[0]),
         defective_columns=int(bad.columns.sum()),
+        column_pixels=int(bad.columns.sum()) * (place.rows[1] - place.rows[0]),
         background=sky,
     )
 

@@ -31,9 +31,11 @@ _SIGNAL_UNITS = {
     "saturated_pixels": "1",
     "defective_pixels": "1",
     "defective_columns": "1",
+    "column_pixels": "1",
     "cosmic_hits": "1",
     "fill_effect": "1",
     "mean_signal": "DN",
+    "signal_to_noise": "1",
     "plateau_growth": "1",
 }
 
@@ -112,9 +114,11 @@ def _signal_of_band(
         "saturated_pixels": float(found.saturated),
         "defective_pixels": float(found.defective_pixels),
         "defective_columns": float(found.defective_columns),
+        "column_pixels": float(found.column_pixels),
         "cosmic_hits": float(found.cosmic_hits),
         "fill_effect": found.fill_effect,
         "mean_signal": found.mean,
+        "signal_to_noise": found.mean / float(Noise(max(noise.floor, sky.noise), noise.slope).sigma(found.mean)),
         "plateau_growth": found.plateau_growth,
         "flags": ",".join(flag for flag, raised in tests.items() if raised),
         "growth": record(found.growth, "dilation", "1"),

@@ -15,6 +15,7 @@ import xarray as xr
 
 from calib.config import frozen
 from calib.errors import InputError
+from calib.report.meanings import MEANINGS
 from calib.report.summary import band_names
 from calib.types import Result
 from calib.units import demand
@@ -131,7 +132,7 @@ def _add_step(found: dict[tuple[str, str], _Column], step: str, item: Measuremen
 def _column(name: str, step: str, kind: str, array: xr.DataArray) -> _Column:
     units = str(array.attrs["units"]) if "units" in array.attrs else None
     quantity, _, component = name.partition(_COMPONENT)
-    meaning = str(array.attrs.get("long_name", "")) or name.replace("_", " ")
+    meaning = str(array.attrs.get("long_name", "")) or MEANINGS.get(name) or name.replace("_", " ")
     if component:
         meaning = f"of {quantity.replace('_', ' ')}: {meaning}"
     # arithmetic hands the attributes of one term on to a sum

@@ -72,6 +72,23 @@ def test_every_variable_over_bands_is_there(finished: Finished) -> None:
                 assert name in names or f"{step}_{name}" in names, (step, name)
 
 
+def test_what_a_specialist_asks_for_is_there_and_explained(finished: Finished) -> None:
+    columns = list(csv.DictReader((finished.folder / "statistics_columns.csv").open(encoding="utf-8")))
+    names = {row["column"] for row in columns}
+    # counts, fits, angles, distances, model values, ratios, components, versions of parameters and orbit, flags
+    assert names >= {
+        *("aperture_pixels", "saturated_pixels", "cosmic_hits", "defective_pixels", "column_pixels", "fill_effect"),
+        *("signal", "mean_signal", "signal_to_noise", "sky_level", "sky_noise", "plateau_growth"),
+        *("centre_column", "centre_line", "semi_axis_column", "semi_axis_line", "tilt", "limb_residual"),
+        *("sun_angle", "north_angle", "phase", "sun_distance", "moon_distance", "observer_latitude", "sun_longitude"),
+        *("irradiance_measured", "irradiance_model", "model", "model_digest", "solar_spectrum", "k", "k__u_total"),
+        *("gain_used", "gain_proposed", "po_version", "po_digest", "orbit_label", "orbit_digest", "flags", "valid"),
+        *(f"k__u_{name}" for name in ("noise", "sky", "aperture", "defects", "solid_angle", "model_scale", "geometry")),
+    }
+    unexplained = [row["column"] for row in columns if row["meaning"] == row["column"].replace("_", " ")]
+    assert unexplained == []
+
+
 def test_the_archive_gives_what_the_run_gave(finished: Finished, etalon: Callable[..., Answer], tmp_path: Path) -> None:
     answer = etalon(
         "archive", "statistics", "--archive", finished.folder.parent.parent, "--output", tmp_path / "new" / "folder"

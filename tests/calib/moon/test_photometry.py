@@ -68,6 +68,12 @@ def test_what_filtering_does_is_told(moon: Callable[..., Case]) -> None:
         sums.append(signal_of_disk(case.acquisition, case.sensor, disk, SignalParameters()).isel(band=0))
     assert [float(item["cosmic_hits"]) for item in sums] == [0.0, 1.0]
     assert [float(item["defective_columns"]) for item in sums] == [0.0, 1.0]
+    # one pixel stuck at zero, the others are those of the column
+    assert [float(item["defective_pixels"] - item["column_pixels"]) for item in sums] == [0.0, 1.0]
+    assert float(sums[1]["column_pixels"]) > 2 * 60
+    # a floor of one count, and a slope of a hundredth
+    noise = np.sqrt(1.0 + 0.01 * float(sums[0]["mean_signal"]))
+    assert float(sums[0]["signal_to_noise"]) == pytest.approx(float(sums[0]["mean_signal"]) / noise, rel=0.02)
     assert float(sums[0]["fill_effect"]) == 0.0
     # a column of about 110 pixels of 15 000 is put back, a hit of 3000 DN taken out, of some 4 million DN
     assert 0.002 < float(sums[1]["fill_effect"]) < 0.02
