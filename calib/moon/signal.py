@@ -118,7 +118,8 @@ def _signal_of_band(
         "cosmic_hits": float(found.cosmic_hits),
         "fill_effect": found.fill_effect,
         "mean_signal": found.mean,
-        "signal_to_noise": found.mean / float(Noise(max(noise.floor, sky.noise), noise.slope).sigma(found.mean)),
+        "signal_to_noise": found.mean
+        / float(Noise(max(noise.floor, sky.noise), noise.slope).sigma(np.array(found.mean))),
         "plateau_growth": found.plateau_growth,
         "flags": ",".join(flag for flag, raised in tests.items() if raised),
         "growth": record(found.growth, "dilation", "1"),

@@ -202,8 +202,8 @@ def _strip_text(band: xr.Dataset) -> str:
 
 def _sheet(tiles: list[Image.Image], texts: list[str], size: tuple[int, int], most_across: int) -> Image.Image:
     """Pictures side by side, each under its text, at most so many in a row."""
-    across = min(most_across, len(tiles))
-    rows = math.ceil(len(tiles) / across)
+    rows = math.ceil(len(tiles) / most_across)
+    across = math.ceil(len(tiles) / rows)
     sheet = Image.new("RGB", (across * (size[0] + _GAP) - _GAP, rows * (size[1] + _TEXT + _GAP) - _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for index, (tile, text) in enumerate(zip(tiles, texts, strict=True)):
