@@ -44,7 +44,14 @@ def test_second_run_is_reused_and_equal(finished: Finished, products: Path, tmp_
 
 def test_run_folder_holds_what_it_promises(finished: Finished) -> None:
     names = {path.name for path in finished.folder.iterdir()}
-    statistics = {"statistics.csv", "statistics.parquet", "statistics_columns.csv", "glod_venus.nc", "glod"}
+    statistics = {
+        "statistics.csv",
+        "statistics.parquet",
+        "statistics_columns.csv",
+        "glod_venus.nc",
+        "srf_venus.nc",
+        "glod",
+    }
     assert names == {"report.html", "coefficients.csv", "summary.json", "request.yaml", "journal.jsonl"} | statistics
     rows = list(csv.DictReader((finished.folder / "coefficients.csv").open(encoding="utf-8")))
     for row in rows:
