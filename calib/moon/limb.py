@@ -22,6 +22,9 @@ from calib.moon.cleaning import CleanWindow
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of
 
 _STEP_PIXEL = 0.25
+_BLOCK_LINES = 64
+#: sigmas at which a Gaussian ends
+_GAUSSIAN_REACH = 4.0
 _POWERS = (0.0, 0.5, 1.0)
 _ITERATIONS = 12
 _FIRST_NODE, _LAST_NODE, _NODE_STEP = -8.0, 260.0, 0.02
@@ -40,17 +43,40 @@ class ScaleSpace:
     origin: tuple[int, int]
 
     @classmethod
-    def of(cls, window: CleanWindow, ellipse: Ellipse, scan: Scan, sigma: float) -> ScaleSpace:
-        """`sigma` in pixels; only the lines of the disk and a tenth of its height around it."""
-        reach = 1.1 * ellipse.extent()[1] + 10
-        lines = scan.line(np.array([ellipse.scan - reach, ellipse.scan + reach])) - window.origin[0]
-        first, stop = int(np.clip(lines[0], 0, None)), int(lines[1]) + 1
-        return cls.of_image(window.image[first:stop], (window.origin[0] + first, window.origin[1]), sigma)
+    def of(cls, window: CleanWindow, ellipse: Ellipse, scan: Scan, sigma: float, reach: float) -> ScaleSpace:
+        """`sigma` in pixels; only within `reach` pixels of the limb, and zero elsewhere."""
+        share = reach / min(ellipse.semi_column, ellipse.semi_scan)
+        rim = int(np.ceil(_GAUSSIAN_REACH * sigma)) + 2
+        _, coordinates = window.grid(scan)
+        low, high = ellipse.chords(coordinates[:, 0], np.array([max(1 - share, 0.0), 1 + share]))
+        low, high = low - window.origin[1], high - window.origin[1]
+        lines, width = window.image.shape
+        found = cls(*np.zeros((2, lines, width), dtype=window.image.dtype), window.origin)
+        for first in range(0, lines, _BLOCK_LINES):
+            block = slice(first, min(first + _BLOCK_LINES, lines))
+            crossed = high[block, 1] > low[block, 1]
+            hollow = bool(np.all(high[block, 0] > low[block, 0]))
+            outer = low[block, 1][crossed].min(initial=width), high[block, 1][crossed].max(initial=0)
+            inner = (low[block, 0].max(), high[block, 0].min()) if hollow else (outer[1], outer[1])
+            found._fill(window.image, block, (outer[0], min(inner[0], outer[1])), rim, sigma)
+            found._fill(window.image, block, (max(inner[1], outer[0]), outer[1]), rim, sigma)
+        return found
+
+    def _fill(self, image: np.ndarray, lines: slice, columns: tuple[int, int], rim: int, sigma: float) -> None:
+        """Of the lines and columns of `image`; the filters see `rim` pixels more."""
+        left, right = (int(np.clip(side, 0, image.shape[1])) for side in columns)
+        if right <= left:
+            return
+        top, start = max(lines.start - rim, 0), max(left - rim, 0)
+        part = self.of_image(image[top : lines.stop + rim, start : right + rim], (0, 0), sigma)
+        inside = slice(lines.start - top, lines.stop - top), slice(left - start, right - start)
+        self.smooth[lines, left:right] = part.smooth[inside]
+        self.laplacian[lines, left:right] = part.laplacian[inside]
 
     @classmethod
     def of_image(cls, image: np.ndarray, origin: tuple[int, int], sigma: float) -> ScaleSpace:
         """Of a whole image whose first pixel is `origin`."""
-        smooth = gaussian_filter(image, sigma)
+        smooth = gaussian_filter(image, sigma, truncate=_GAUSSIAN_REACH)
         return cls(smooth, laplace(smooth), origin)
 
 

@@ -261,7 +261,9 @@ def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
     width, rings = block.shape[1], low.shape[1]
     edges = np.concatenate([low[:, ::-1], high], axis=1)
     places = edges + np.arange(len(block))[:, np.newaxis] * width
-    flat = np.append(block.ravel(), block.dtype.type(0))
+    flat = block.ravel()
+    # the last run may end with the block
+    flat = np.append(flat, flat.dtype.type(0)) if places[-1, -1] == len(flat) else flat
     runs = np.add.reduceat(flat, places.ravel(), dtype=np.int64).reshape(places.shape)[:, :-1]
     # an empty run is given the count at its place
     runs[np.diff(edges, axis=1) == 0] = 0

@@ -45,6 +45,14 @@ class Window:
             return self._counts[first - self.first : stop - self.first]
         return self.raster.read(first, stop, self.left, self.right)
 
+    def part(self, first: int, stop: int, left: int, right: int) -> Window:
+        """A window within it; what is held is not read again."""
+        part = Window(self.raster, first, stop, left, right)
+        if self._held:
+            lines, columns = (first - self.first, stop - self.first), (left - self.left, right - self.left)
+            part.__dict__["_counts"] = self._counts[slice(*lines), slice(*columns)]
+        return part
+
     def blocks(self, first: int, stop: int, border: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """First line of each block of first..stop, and its counts with `border` lines more before and after; where the window ends, its last line
         again."""
@@ -69,9 +77,7 @@ def block_means(window: Window, step: tuple[int, int]) -> np.ndarray:
     many = max(_STRIP_BYTES // width // step[0], 1)
     for row in range(0, lines, many):
         stop = min(row + many, lines)
-        counts = window.raster.read(
-            window.first + row * step[0], window.first + stop * step[0], window.left, window.left + columns * step[1]
-        )
+        counts = window.lines(window.first + row * step[0], window.first + stop * step[0])[:, : columns * step[1]]
         if step == (1, 1):
             out[row:stop] = counts
             continue
