@@ -32,8 +32,9 @@ class Picture:
         if len(lines) and stop > start:
             used = block[lines - first, start * self.step - left : stop * self.step - left]
             means = np.add.reduceat(used, np.arange(0, used.shape[1], self.step), axis=1, dtype=np.int64) / self.step
-            np.add.at(self._sums[:, start:stop], lines // self.step, means)
-            np.add.at(self._number[:, start:stop], lines // self.step, 1)
+            rows, begin, number = np.unique(lines // self.step, return_index=True, return_counts=True)
+            self._sums[rows, start:stop] += np.add.reduceat(means, begin, axis=0)
+            self._number[rows, start:stop] += number[:, np.newaxis]
 
     def finished(self, sky: float) -> dict[str, xr.DataArray]:
         """`quicklook` over (y, x) [DN], and `quicklook_step`."""

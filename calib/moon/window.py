@@ -14,7 +14,7 @@ from calib.raster import Raster
 _HELD_BYTES = 160 * 2**20
 _STRIP_BYTES = 32 * 2**20
 #: what a block of lines holds: it stays in the processor's cache through all that is done with it
-_BLOCK_BYTES = 2**19
+_BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
