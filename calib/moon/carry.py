@@ -196,7 +196,7 @@ def _patches(
 def _patch(place: tuple[int, int, int, int], counts: np.ndarray, scan: Scan, sigma: float) -> Patch:
     first, stop, left, right = place
     lines = scan.coordinate(np.arange(first, stop, dtype=float))
-    return Patch(np.arange(left, right, dtype=float), lines, counts, ScaleSpace.of_image(counts, (first, left), sigma))
+    return Patch(np.arange(left, right, dtype=float), lines, counts, ScaleSpace(counts, (first, left), sigma))
 
 
 def _crossings(

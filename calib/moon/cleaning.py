@@ -98,9 +98,11 @@ def _around_disk(
 def _lone(image: np.ndarray, noise: Noise, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     level = np.zeros(image.shape[1], dtype=np.float32)
     found = []
-    padded = np.pad(image, ((BORDER, BORDER), (0, 0)), mode="edge")
     for first in range(0, len(image), _BLOCK_LINES):
-        line, column, _ = lone_pixels(padded[first : first + _BLOCK_LINES + 2 * BORDER], level, noise, threshold)
+        # where the image ends, its last line again
+        lines = np.arange(first - BORDER, min(first + _BLOCK_LINES, len(image)) + BORDER)
+        block = image[np.clip(lines, 0, len(image) - 1)]
+        line, column, _ = lone_pixels(block, level, noise, threshold)
         found.append((line + first, column))
     lines, columns = (np.concatenate(items) for items in zip(*found, strict=True))
     return lines, columns

@@ -13,16 +13,17 @@ few, so that the ground a few pixels from the limb does not tell where it lies. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, laplace, map_coordinates
 
-from calib.moon.cleaning import CleanWindow
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of
 
 _STEP_PIXEL = 0.25
-_BLOCK_LINES = 64
+#: pixels up to which an image is filtered once and as a whole
+_SMALL_IMAGE = 2**16
+_RAYS_TOGETHER = 24
 #: sigmas at which a Gaussian ends
 _GAUSSIAN_REACH = 4.0
 _POWERS = (0.0, 0.5, 1.0)
@@ -36,48 +37,38 @@ _CLOSE_ENOUGH = 3e-3
 
 @dataclass(frozen=True)
 class ScaleSpace:
-    """A window's image blurred by a Gaussian and its Laplacian; `origin` is the first pixel (line, column)."""
+    """An image blurred by a Gaussian of `sigma` pixels and its Laplacian, made where they are looked at; `origin` is the first pixel (line, column)."""
 
-    smooth: np.ndarray
-    laplacian: np.ndarray
+    image: np.ndarray
     origin: tuple[int, int]
+    sigma: float
 
-    @classmethod
-    def of(cls, window: CleanWindow, ellipse: Ellipse, scan: Scan, sigma: float, reach: float) -> ScaleSpace:
-        """`sigma` in pixels; only within `reach` pixels of the limb, and zero elsewhere."""
-        share = reach / min(ellipse.semi_column, ellipse.semi_scan)
-        rim = int(np.ceil(_GAUSSIAN_REACH * sigma)) + 2
-        _, coordinates = window.grid(scan)
-        low, high = ellipse.chords(coordinates[:, 0], np.array([max(1 - share, 0.0), 1 + share]))
-        low, high = low - window.origin[1], high - window.origin[1]
-        lines, width = window.image.shape
-        found = cls(*np.zeros((2, lines, width), dtype=window.image.dtype), window.origin)
-        for first in range(0, lines, _BLOCK_LINES):
-            block = slice(first, min(first + _BLOCK_LINES, lines))
-            crossed = high[block, 1] > low[block, 1]
-            hollow = bool(np.all(high[block, 0] > low[block, 0]))
-            outer = low[block, 1][crossed].min(initial=width), high[block, 1][crossed].max(initial=0)
-            inner = (low[block, 0].max(), high[block, 0].min()) if hollow else (outer[1], outer[1])
-            found._fill(window.image, block, (outer[0], min(inner[0], outer[1])), rim, sigma)
-            found._fill(window.image, block, (max(inner[1], outer[0]), outer[1]), rim, sigma)
-        return found
+    def along(self, line: np.ndarray, column: np.ndarray) -> list[np.ndarray]:
+        """The blurred image and the Laplacian at places over (ray, step)."""
+        places = np.stack([line - self.origin[0], column - self.origin[1]])
+        if self.image.size <= _SMALL_IMAGE:
+            return _sampled(self._filtered, places)
+        parts = np.array_split(places, -(-places.shape[1] // _RAYS_TOGETHER), axis=1)
+        found = [self._in_box(part) for part in parts]
+        return [np.concatenate(items) for items in zip(*found, strict=True)]
 
-    def _fill(self, image: np.ndarray, lines: slice, columns: tuple[int, int], rim: int, sigma: float) -> None:
-        """Of the lines and columns of `image`; the filters see `rim` pixels more."""
-        left, right = (int(np.clip(side, 0, image.shape[1])) for side in columns)
-        if right <= left:
-            return
-        top, start = max(lines.start - rim, 0), max(left - rim, 0)
-        part = self.of_image(image[top : lines.stop + rim, start : right + rim], (0, 0), sigma)
-        inside = slice(lines.start - top, lines.stop - top), slice(left - start, right - start)
-        self.smooth[lines, left:right] = part.smooth[inside]
-        self.laplacian[lines, left:right] = part.laplacian[inside]
+    @cached_property
+    def _filtered(self) -> tuple[np.ndarray, np.ndarray]:
+        smooth = gaussian_filter(self.image, self.sigma, truncate=_GAUSSIAN_REACH)
+        return smooth, laplace(smooth)
 
-    @classmethod
-    def of_image(cls, image: np.ndarray, origin: tuple[int, int], sigma: float) -> ScaleSpace:
-        """Of a whole image whose first pixel is `origin`."""
-        smooth = gaussian_filter(image, sigma, truncate=_GAUSSIAN_REACH)
-        return cls(smooth, laplace(smooth), origin)
+    def _in_box(self, places: np.ndarray) -> list[np.ndarray]:
+        """At places near each other, from the filters of what is around them only."""
+        rim = int(_GAUSSIAN_REACH * self.sigma + 0.5) + 3
+        size = np.array(self.image.shape)
+        first = np.clip(places.min(axis=(1, 2)).astype(int) - rim, 0, size - 1)
+        stop = np.clip(places.max(axis=(1, 2)).astype(int) + rim + 1, first + 1, size)
+        box = ScaleSpace(self.image[first[0] : stop[0], first[1] : stop[1]], (0, 0), self.sigma)
+        return _sampled(box._filtered, places - first[:, np.newaxis, np.newaxis])
+
+
+def _sampled(images: tuple[np.ndarray, ...], places: np.ndarray) -> list[np.ndarray]:
+    return [map_coordinates(image, places, order=1, mode="nearest") for image in images]
 
 
 def zero_crossings(
@@ -91,10 +82,7 @@ def zero_crossings(
     offsets = np.arange(-reach, reach + _STEP_PIXEL / 2, _STEP_PIXEL)
     radius = 1 + offsets / length[:, np.newaxis]
     column, coordinate = ellipse.point(angles_rad[:, np.newaxis], radius)
-    places = np.stack([scan.line(coordinate) - scale_space.origin[0], column - scale_space.origin[1]])
-    smooth, laplacian = (
-        map_coordinates(item, places, order=1, mode="nearest") for item in (scale_space.smooth, scale_space.laplacian)
-    )
+    smooth, laplacian = scale_space.along(scan.line(coordinate), column)
     fall = smooth[:, :-1] - smooth[:, 1:]
     crossing = (laplacian[:, :-1] < 0) & (laplacian[:, 1:] >= 0) & (fall > 0)
     best = np.argmax(np.where(crossing, fall, -1.0), axis=1)

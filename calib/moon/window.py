@@ -70,7 +70,9 @@ class Window:
 
 
 def block_means(window: Window, step: tuple[int, int]) -> np.ndarray:
-    """Means over blocks of `step` (lines, columns) as float32; what is left over at the end is cut."""
+    """Means over blocks of `step` (lines, columns) as float32; what is left over at the end is cut. Of single pixels, their counts."""
+    if step == (1, 1):
+        return window.lines(window.first, window.stop)
     lines, columns = (window.stop - window.first) // step[0], (window.right - window.left) // step[1]
     out = np.empty((lines, columns), dtype=np.float32)
     width = (window.right - window.left) * np.dtype(window.raster.dtype).itemsize
@@ -78,9 +80,6 @@ def block_means(window: Window, step: tuple[int, int]) -> np.ndarray:
     for row in range(0, lines, many):
         stop = min(row + many, lines)
         counts = window.lines(window.first + row * step[0], window.first + stop * step[0])[:, : columns * step[1]]
-        if step == (1, 1):
-            out[row:stop] = counts
-            continue
         # lines first: whole rows are added faster than parts of rows
         sums = counts.reshape(stop - row, step[0], -1).sum(axis=1, dtype=np.uint32)
         out[row:stop] = sums.reshape(stop - row, columns, step[1]).sum(axis=2) / (step[0] * step[1])
