@@ -36,6 +36,13 @@ class Raster:
         counts: np.ndarray = read_layers((self,), first, stop, left, right)[0]
         return counts
 
+    def pieces(self, places: Sequence[tuple[int, int, int, int]]) -> list[np.ndarray]:
+        """Counts of several places, each as (first, stop, left, right) of `read`: the file is opened once, and what two of them share is decoded once."""
+        if self.tiles or not places:
+            return [self.read(*place) for place in places]
+        windows = [((first, stop), (left, right)) for first, stop, left, right in places]
+        return [layers[0] for layers in _read_windows(self.path, [self.layer], windows)]
+
     def counts(self) -> xr.DataArray:
         """Counts over (line, column), lazily, in chunks of whole file blocks of at least 2048 lines; unit DN."""
         return lazy_counts((self,))[0]
@@ -98,31 +105,43 @@ def _read_file(
     shape: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Counts of the layers over (layer, line, column) of a window, thinned out to `shape` where given."""
+    return _read_windows(path, layers, [(lines, columns)], shape)[0]
+
+
+def _read_windows(
+    path: Path,
+    layers: list[int],
+    windows: Sequence[tuple[tuple[int, int], tuple[int, int]]],
+    shape: tuple[int, int] | None = None,
+) -> list[np.ndarray]:
+    """Counts of the layers over (layer, line, column) of each window (lines, columns), thinned out to `shape` where given."""
     import rasterio
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
-    (first, stop), (left, right) = lines, columns
+    found = []
+    (first, stop), _ = windows[0]
     try:
         # one thread: with more, a damaged JPEG 2000 reads as zeros without an error
         with (
             rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
             rasterio.open(path, driver="JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff") as source,
         ):
-            if stop > source.height or right > source.width:
-                raise InputError(
-                    f"{path}: {source.height} lines of {source.width} columns, fewer than when it was opened; "
-                    "the file was replaced: start again"
-                )
-            window = Window(left, first, right - left, stop - first)
-            wanted = shape or (stop - first, right - left)
-            counts = np.asarray(source.read(layers, window=window, out_shape=(len(layers), *wanted)))
+            for (first, stop), (left, right) in windows:
+                if stop > source.height or right > source.width:
+                    raise InputError(
+                        f"{path}: {source.height} lines of {source.width} columns, fewer than when it was opened; "
+                        "the file was replaced: start again"
+                    )
+                wanted = len(layers), *(shape or (stop - first, right - left))
+                window = Window(left, first, right - left, stop - first)
+                found.append(np.asarray(source.read(layers, window=window, out_shape=wanted)))
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
         raise InputError(
             f"{path}: lines {first}..{stop} cannot be read ({cause}); the file is truncated or damaged: fetch it again"
         ) from error
-    return counts
+    return found
 
 
 def lazy_counts(rasters: Sequence[Raster]) -> xr.DataArray:

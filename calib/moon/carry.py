@@ -175,7 +175,7 @@ def _patches(
     image: BandImage, ellipse: Ellipse, scan: Scan, angles: np.ndarray, search: float, sigma: float
 ) -> list[Patch | None]:
     """The pieces of image around rays (patch, ray), as large as the search needs; None where they lie outside of the image."""
-    patches: list[Patch | None] = []
+    places: list[tuple[int, int, int, int]] = []
     tall = max(ellipse.semi_scan / ellipse.semi_column, 1.0)
     for rays in angles:
         column, coordinate = ellipse.point(rays)
@@ -183,19 +183,23 @@ def _patches(
         ends = [
             np.clip([where.min() - reach, where.max() + reach], 0, size).astype(int).tolist()
             for where, reach, size in (
-                (column, search + _RIM, image.raster.columns),
                 (line, tall * search + _RIM, image.raster.lines),
+                (column, search + _RIM, image.raster.columns),
             )
         ]
-        (left, right), (first, stop) = ends
-        if min(stop - first, right - left) < _RIM:
-            patches.append(None)
-            continue
-        counts = image.raster.read(first, stop, left, right).astype(np.float32)
-        lines = scan.coordinate(np.arange(first, stop, dtype=float))
-        scale_space = ScaleSpace.of_image(counts, (first, left), sigma)
-        patches.append(Patch(np.arange(left, right, dtype=float), lines, counts, scale_space))
-    return patches
+        places.append((*ends[0], *ends[1]))
+    seen = [min(stop - first, right - left) >= _RIM for first, stop, left, right in places]
+    counts = iter(image.raster.pieces([place for place, whole in zip(places, seen, strict=True) if whole]))
+    return [
+        _patch(place, next(counts).astype(np.float32), scan, sigma) if whole else None
+        for place, whole in zip(places, seen, strict=True)
+    ]
+
+
+def _patch(place: tuple[int, int, int, int], counts: np.ndarray, scan: Scan, sigma: float) -> Patch:
+    first, stop, left, right = place
+    lines = scan.coordinate(np.arange(first, stop, dtype=float))
+    return Patch(np.arange(left, right, dtype=float), lines, counts, ScaleSpace(counts, (first, left), sigma))
 
 
 def _crossings(

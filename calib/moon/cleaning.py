@@ -14,6 +14,8 @@ from calib.moon.sky import SkyParameters, measured_sky, sky_lines
 from calib.units import Fraction
 
 _BLOCK_LINES = 64
+#: lines beyond the margin: the limb of a small disk is searched so far out
+_LIMB_LINES = 64.0
 
 
 class CleaningParameters(SkyParameters):
@@ -53,11 +55,15 @@ def clean_window(
     parameters: CleaningParameters,
     source: str,
 ) -> CleanWindow:
-    """`counts` (line, column; DN) from line and column `origin` on, which hold disk and sky. InputError, naming `source`, where sky lines are missing."""
+    """The disk and what is around it in `counts` (line, column; DN) from line and column `origin` on, which hold disk and sky.
+
+    InputError, naming `source`, where sky lines are missing.
+    """
     lines = np.arange(origin[0], origin[0] + len(counts), dtype=float)
     offset = scan.coordinate(lines) - ellipse.scan
     before, after = sky_lines(offset, ellipse.extent()[1], parameters, source)
     sky = measured_sky(counts[before], counts[after], (offset[before], offset[after]))
+    counts, offset, origin = _around_disk(counts, offset, origin, parameters.margin * ellipse.extent()[1] + _LIMB_LINES)
     image = np.empty(counts.shape, dtype=np.float32)
     for first in range(0, len(counts), _BLOCK_LINES):
         block = slice(first, first + _BLOCK_LINES)
@@ -80,12 +86,23 @@ def clean_window(
     return CleanWindow(image, origin, filled, sky.noise)
 
 
+def _around_disk(
+    counts: np.ndarray, offset: np.ndarray, origin: tuple[int, int], reach: float
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """The lines, in whole blocks, that lie within `reach` of the disk's centre: the farther sky has been measured and has no limb."""
+    first, stop = np.searchsorted(offset, [-reach, reach])
+    first = int(first) // _BLOCK_LINES * _BLOCK_LINES
+    return counts[first:stop], offset[first:stop], (origin[0] + first, origin[1])
+
+
 def _lone(image: np.ndarray, noise: Noise, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     level = np.zeros(image.shape[1], dtype=np.float32)
     found = []
-    padded = np.pad(image, ((BORDER, BORDER), (0, 0)), mode="edge")
     for first in range(0, len(image), _BLOCK_LINES):
-        line, column, _ = lone_pixels(padded[first : first + _BLOCK_LINES + 2 * BORDER], level, noise, threshold)
+        # where the image ends, its last line again
+        lines = np.arange(first - BORDER, min(first + _BLOCK_LINES, len(image)) + BORDER)
+        block = image[np.clip(lines, 0, len(image) - 1)]
+        line, column, _ = lone_pixels(block, level, noise, threshold)
         found.append((line + first, column))
     lines, columns = (np.concatenate(items) for items in zip(*found, strict=True))
     return lines, columns

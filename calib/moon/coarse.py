@@ -10,7 +10,6 @@ from calib.config import Model
 from calib.errors import InputError
 from calib.moon.ellipse import Ellipse, Scan, algebraic_ellipse, fit_ellipse
 from calib.moon.window import Window, block_means
-from calib.raster import Raster
 from calib.units import Degrees, Fraction, as_written
 
 _COARSE_PIXELS = 256
@@ -34,10 +33,11 @@ class CoarseParameters(Model):
     )
 
 
-def coarse_look(raster: Raster) -> tuple[np.ndarray, tuple[int, int]]:
-    """The whole image in means of blocks, at most 512 a side, and the size of a block (lines, columns)."""
-    step = max(1, raster.lines // _COARSE_PIXELS), max(1, raster.columns // _COARSE_PIXELS)
-    return block_means(Window(raster, 0, raster.lines, 0, raster.columns), step), step
+def coarse_look(window: Window) -> tuple[np.ndarray, tuple[int, int]]:
+    """A window, as a rule the whole image, in means of blocks, at most 512 a side, and the size of a block (lines, columns)."""
+    lines, columns = window.stop - window.first, window.right - window.left
+    step = max(1, lines // _COARSE_PIXELS), max(1, columns // _COARSE_PIXELS)
+    return block_means(window, step), step
 
 
 def coarse_ellipse(

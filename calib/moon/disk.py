@@ -108,7 +108,7 @@ def fit_limb(
     arc = half * (start.semi_column + start.semi_scan)
     angles = sun_angle_rad + np.linspace(-half, half, int(np.clip(arc, 60, parameters.limb_points)))
     ellipse = start
-    scale_space = ScaleSpace.of(window, start, scan, parameters.sigma)
+    scale_space = ScaleSpace(window.image, window.origin, parameters.sigma)
     for reach in (max(8.0, 0.04 * max(start.semi_column, start.semi_scan)), 5.0):
         column, coordinate = zero_crossings(scale_space, ellipse, scan, angles, reach)
         kept = np.isfinite(column)

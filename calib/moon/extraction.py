@@ -40,7 +40,8 @@ def extract_disk(
     raster = image.raster
     scan = scan_of(image, raster.lines / 2, raster.lines / 2)
     shape = raster.lines, raster.columns
-    coarse, second = coarse_ellipse(coarse_look(raster), scan, sun_angle_rad, noise.floor, parameters, source)
+    whole = Window(raster, 0, raster.lines, 0, raster.columns)
+    coarse, second = coarse_ellipse(coarse_look(whole), scan, sun_angle_rad, noise.floor, parameters, source)
     completeness(coarse, scan, shape, parameters.margin, source)
     half_width, half_height = coarse.extent()
     reach = np.array([-1, 1]) * parameters.cleaning.sky_to * half_height + coarse.scan
@@ -54,7 +55,8 @@ def extract_disk(
     step = (min(step), min(step)) if parameters.tilted else step
     # the window begins where a block does
     first, left = first // step[0] * step[0], left // step[1] * step[1]
-    means = block_means(Window(raster, first, stop, left, right), step)
+    means = block_means(whole.part(first, stop, left, right), step)
+    del whole
     in_means = _reduced_scan(scan, step[0])
     start = _scaled(coarse, 1 / step[1], 1 / step[0])
     number = step[0] * step[1]

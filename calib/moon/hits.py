@@ -34,19 +34,13 @@ def lone_pixels(
     `counts` has BORDER lines more on either side, of which no pixel is told; `level` is the sky of its columns.
     """
     inner = counts[BORDER:-BORDER, BORDER:-BORDER]
-    sides = (
-        (counts[2:-2, 1:-3], counts[2:-2, 3:-1]),
-        (counts[1:-3, 2:-2], counts[3:-1, 2:-2]),
-    )
-    low, high = ([order(*pair) for pair in sides] for order in (np.minimum, np.maximum))
+    second, third = _middle_two(counts)
     # a cheap necessary condition first: above, or below, two of the four nearest neighbours
-    second = np.minimum(np.maximum(*low), np.minimum(*high))
-    third = np.maximum(np.maximum(*low), np.minimum(*high))
     limit = np.asarray(np.floor(threshold * noise.floor)).astype(counts.dtype)
-    found = []
+    found, spare = [], np.empty_like(second)
     for sign, candidate in (
-        (1, np.maximum(inner, second) - second > limit),
-        (-1, third - np.minimum(inner, third) > limit),
+        (1, np.subtract(np.maximum(inner, second, out=spare), second, out=spare) > limit),
+        (-1, np.subtract(third, np.minimum(inner, third, out=spare), out=spare) > limit),
     ):
         line, column = _places(candidate)
         # the same with the noise of the light, for the few that are left
@@ -55,13 +49,7 @@ def lone_pixels(
         bright = near - level[column + BORDER]
         left = sign * (own - bright) > threshold * noise.sigma(bright)
         line, column = line[left], column[left]
-        around = np.stack(
-            [
-                counts[line + i, column + j] - level[column + j]
-                for i in range(2 * BORDER + 1)
-                for j in range(2 * BORDER + 1)
-            ]
-        )
+        around = _around(counts, level, line, column)
         value = sign * around[12]
         around = np.sort(sign * around, axis=0)
         high_one, low_one = around[16], around[8]
@@ -70,6 +58,26 @@ def lone_pixels(
         found.append((line[kept], column[kept] + BORDER, np.full(np.count_nonzero(kept), sign)))
     line, column, signs = (np.concatenate(items) for items in zip(*found, strict=True))
     return line, column, signs
+
+
+def _middle_two(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Second and third in order of the four nearest neighbours of the pixels inside the border."""
+    across, along = (counts[2:-2, 1:-3], counts[2:-2, 3:-1]), (counts[1:-3, 2:-2], counts[3:-1, 2:-2])
+    # in place: memory that is in the processor's cache already
+    low, high = np.minimum(*across), np.maximum(*across)
+    other = np.minimum(*along)
+    np.maximum(low, other, out=low)
+    np.minimum(high, np.maximum(*along, out=other), out=high)
+    return np.minimum(low, high, out=other), np.maximum(low, high, out=low)
+
+
+def _around(counts: np.ndarray, level: np.ndarray, line: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Counts less the sky of the pixels around those `column` and `line` inside the border: (neighbour, pixel), line by line."""
+    side = np.arange(2 * BORDER + 1)
+    columns = column + np.tile(side, len(side))[:, np.newaxis]
+    # one gathering for all neighbours: pixels are so few that each costs more than its pixels
+    places = (line + np.repeat(side, len(side))[:, np.newaxis]) * counts.shape[1] + columns
+    return np.asarray(counts.reshape(-1).take(places) - level.take(columns))
 
 
 def _places(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,15 +13,19 @@ few, so that the ground a few pixels from the limb does not tell where it lies. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, laplace, map_coordinates
 
-from calib.moon.cleaning import CleanWindow
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of
 
 _STEP_PIXEL = 0.25
+#: pixels up to which an image is filtered once and as a whole
+_SMALL_IMAGE = 2**16
+_RAYS_TOGETHER = 24
+#: sigmas at which a Gaussian ends
+_GAUSSIAN_REACH = 4.0
 _POWERS = (0.0, 0.5, 1.0)
 _ITERATIONS = 12
 _FIRST_NODE, _LAST_NODE, _NODE_STEP = -8.0, 260.0, 0.02
@@ -33,25 +37,38 @@ _CLOSE_ENOUGH = 3e-3
 
 @dataclass(frozen=True)
 class ScaleSpace:
-    """A window's image blurred by a Gaussian and its Laplacian; `origin` is the first pixel (line, column)."""
+    """An image blurred by a Gaussian of `sigma` pixels and its Laplacian, made where they are looked at; `origin` is the first pixel (line, column)."""
 
-    smooth: np.ndarray
-    laplacian: np.ndarray
+    image: np.ndarray
     origin: tuple[int, int]
+    sigma: float
 
-    @classmethod
-    def of(cls, window: CleanWindow, ellipse: Ellipse, scan: Scan, sigma: float) -> ScaleSpace:
-        """`sigma` in pixels; only the lines of the disk and a tenth of its height around it."""
-        reach = 1.1 * ellipse.extent()[1] + 10
-        lines = scan.line(np.array([ellipse.scan - reach, ellipse.scan + reach])) - window.origin[0]
-        first, stop = int(np.clip(lines[0], 0, None)), int(lines[1]) + 1
-        return cls.of_image(window.image[first:stop], (window.origin[0] + first, window.origin[1]), sigma)
+    def along(self, line: np.ndarray, column: np.ndarray) -> list[np.ndarray]:
+        """The blurred image and the Laplacian at places over (ray, step)."""
+        places = np.stack([line - self.origin[0], column - self.origin[1]])
+        if self.image.size <= _SMALL_IMAGE:
+            return _sampled(self._filtered, places)
+        parts = np.array_split(places, -(-places.shape[1] // _RAYS_TOGETHER), axis=1)
+        found = [self._in_box(part) for part in parts]
+        return [np.concatenate(items) for items in zip(*found, strict=True)]
 
-    @classmethod
-    def of_image(cls, image: np.ndarray, origin: tuple[int, int], sigma: float) -> ScaleSpace:
-        """Of a whole image whose first pixel is `origin`."""
-        smooth = gaussian_filter(image, sigma)
-        return cls(smooth, laplace(smooth), origin)
+    @cached_property
+    def _filtered(self) -> tuple[np.ndarray, np.ndarray]:
+        smooth = gaussian_filter(self.image, self.sigma, truncate=_GAUSSIAN_REACH)
+        return smooth, laplace(smooth)
+
+    def _in_box(self, places: np.ndarray) -> list[np.ndarray]:
+        """At places near each other, from the filters of what is around them only."""
+        rim = int(_GAUSSIAN_REACH * self.sigma + 0.5) + 3
+        size = np.array(self.image.shape)
+        first = np.clip(places.min(axis=(1, 2)).astype(int) - rim, 0, size - 1)
+        stop = np.clip(places.max(axis=(1, 2)).astype(int) + rim + 1, first + 1, size)
+        box = ScaleSpace(self.image[first[0] : stop[0], first[1] : stop[1]], (0, 0), self.sigma)
+        return _sampled(box._filtered, places - first[:, np.newaxis, np.newaxis])
+
+
+def _sampled(images: tuple[np.ndarray, ...], places: np.ndarray) -> list[np.ndarray]:
+    return [map_coordinates(image, places, order=1, mode="nearest") for image in images]
 
 
 def zero_crossings(
@@ -65,10 +82,7 @@ def zero_crossings(
     offsets = np.arange(-reach, reach + _STEP_PIXEL / 2, _STEP_PIXEL)
     radius = 1 + offsets / length[:, np.newaxis]
     column, coordinate = ellipse.point(angles_rad[:, np.newaxis], radius)
-    places = np.stack([scan.line(coordinate) - scale_space.origin[0], column - scale_space.origin[1]])
-    smooth, laplacian = (
-        map_coordinates(item, places, order=1, mode="nearest") for item in (scale_space.smooth, scale_space.laplacian)
-    )
+    smooth, laplacian = scale_space.along(scan.line(coordinate), column)
     fall = smooth[:, :-1] - smooth[:, 1:]
     crossing = (laplacian[:, :-1] < 0) & (laplacian[:, 1:] >= 0) & (fall > 0)
     best = np.argmax(np.where(crossing, fall, -1.0), axis=1)

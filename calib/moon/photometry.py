@@ -188,10 +188,9 @@ def _bad_pixels(place: _Place, sky: Sky, noise: Noise, parameters: CleaningParam
         block = padded[BORDER:-BORDER]
         found.append((line + first, column, sign))
         low, high = place.chords(first, len(block), np.array([1.0]))
-        inside = (columns >= low) & (columns < high)
-        number += inside.sum(axis=0, dtype=np.uint16)
-        total += (block * inside).sum(axis=0, dtype=np.uint32)
-        within = inside[line, column]
+        number += _lines_inside(low[:, 0], high[:, 0], len(columns))
+        total += _column_sums(block, low[:, 0], high[:, 0])
+        within = (column >= low[line, 0]) & (column < high[line, 0])
         lone_number += np.bincount(column[within], minlength=len(columns))
         lone_total += np.bincount(column[within], block[line, column][within], len(columns))
     line, column, sign = (np.concatenate(items) for items in zip(*found, strict=True))
@@ -203,6 +202,26 @@ def _bad_pixels(place: _Place, sky: Sky, noise: Noise, parameters: CleaningParam
     bad |= uneven_columns(mean, used, sky.noise, sky.error, parameters.column_threshold)
     single = ~bad[column]
     return _Bad(line[single], column[single], bad, int(np.count_nonzero(sign[single] > 0)))
+
+
+def _lines_inside(low: np.ndarray, high: np.ndarray, width: int) -> np.ndarray:
+    """How many lines hold each column, of lines that run from `low` to before `high`."""
+    return np.cumsum(np.bincount(low, minlength=width + 1) - np.bincount(high, minlength=width + 1))[:width]
+
+
+def _column_sums(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Sums of counts over the lines of each column, of lines that run from `low` to before `high`."""
+    sums = np.zeros(block.shape[1], dtype=np.int64)
+    first, stop = int(low.min()), int(high.max())
+    # where all lines are inside nothing is masked
+    left = min(max(int(low.max()), first), stop)
+    right = max(min(int(high.min()), stop), left)
+    sums[left:right] = block[:, left:right].sum(axis=0, dtype=np.uint32)
+    for begin, end in ((first, left), (right, stop)):
+        columns = np.arange(begin, end)
+        inside = (columns >= low[:, np.newaxis]) & (columns < high[:, np.newaxis])
+        sums[begin:end] = (block[:, begin:end] * inside).sum(axis=0, dtype=np.uint32)
+    return sums
 
 
 def _ring_sums(
@@ -244,7 +263,9 @@ def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
     width, rings = block.shape[1], low.shape[1]
     edges = np.concatenate([low[:, ::-1], high], axis=1)
     places = edges + np.arange(len(block))[:, np.newaxis] * width
-    flat = np.append(block.ravel(), block.dtype.type(0))
+    flat = block.ravel()
+    # the last run may end with the block
+    flat = np.append(flat, flat.dtype.type(0)) if places[-1, -1] == len(flat) else flat
     runs = np.add.reduceat(flat, places.ravel(), dtype=np.int64).reshape(places.shape)[:, :-1]
     # an empty run is given the count at its place
     runs[np.diff(edges, axis=1) == 0] = 0

@@ -27,12 +27,14 @@ class Picture:
         """Counts (line, column) from line `first` and column `left` on. Of a sample's lines some will do."""
         start = -(-left // self.step)
         stop = min((left + block.shape[1]) // self.step, self._sums.shape[1])
-        for line in range(first, first + len(block)):
-            row = line // self.step
-            if line % max(self.step // _PICTURE_LINES, 1) == 0 and row < len(self._sums) and stop > start:
-                used = block[line - first, start * self.step - left : stop * self.step - left]
-                self._sums[row, start:stop] += used.reshape(-1, self.step).mean(axis=1)
-                self._number[row, start:stop] += 1
+        lines = np.arange(first, min(first + len(block), len(self._sums) * self.step))
+        lines = lines[lines % max(self.step // _PICTURE_LINES, 1) == 0]
+        if len(lines) and stop > start:
+            used = block[lines - first, start * self.step - left : stop * self.step - left]
+            means = np.add.reduceat(used, np.arange(0, used.shape[1], self.step), axis=1, dtype=np.int64) / self.step
+            rows, begin, number = np.unique(lines // self.step, return_index=True, return_counts=True)
+            self._sums[rows, start:stop] += np.add.reduceat(means, begin, axis=0)
+            self._number[rows, start:stop] += number[:, np.newaxis]
 
     def finished(self, sky: float) -> dict[str, xr.DataArray]:
         """`quicklook` over (y, x) [DN], and `quicklook_step`."""

@@ -109,15 +109,19 @@ def _clipped(counts: np.ndarray) -> _Side:
     for first in range(0, len(counts), _BLOCK_LINES):
         distance = counts[first : first + _BLOCK_LINES] - middle
         square = distance * distance
-        every += distance.sum(axis=0)
-        every_square += square.sum(axis=0)
-        kept = square <= limit * limit
-        if not kept.all():
-            distance *= kept
-            square *= kept
-        number += np.count_nonzero(kept, axis=0)
-        total += distance.sum(axis=0)
-        squares += square.sum(axis=0)
+        sums, square_sums = distance.sum(axis=0), square.sum(axis=0)
+        every += sums
+        every_square += square_sums
+        number += len(distance)
+        # few columns have outliers: only theirs are summed again
+        spoiled = np.flatnonzero(square.max(axis=0) > limit * limit)
+        if len(spoiled):
+            kept = square[:, spoiled] <= limit * limit
+            number[spoiled] -= np.count_nonzero(~kept, axis=0)
+            sums[spoiled] = (distance[:, spoiled] * kept).sum(axis=0)
+            square_sums[spoiled] = (square[:, spoiled] * kept).sum(axis=0)
+        total += sums
+        squares += square_sums
     variance = (squares - total**2 / np.maximum(number, 1)) / np.maximum(number - 1, 1)
     scatter = every_square / len(counts) - (every / len(counts)) ** 2
     return _Side(

@@ -14,7 +14,7 @@ from calib.raster import Raster
 _HELD_BYTES = 160 * 2**20
 _STRIP_BYTES = 32 * 2**20
 #: what a block of lines holds: it stays in the processor's cache through all that is done with it
-_BLOCK_BYTES = 2**19
+_BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ class Window:
             return self._counts[first - self.first : stop - self.first]
         return self.raster.read(first, stop, self.left, self.right)
 
+    def part(self, first: int, stop: int, left: int, right: int) -> Window:
+        """A window within it; what is held is not read again."""
+        part = Window(self.raster, first, stop, left, right)
+        if self._held:
+            lines, columns = (first - self.first, stop - self.first), (left - self.left, right - self.left)
+            part.__dict__["_counts"] = self._counts[slice(*lines), slice(*columns)]
+        return part
+
     def blocks(self, first: int, stop: int, border: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """First line of each block of first..stop, and its counts with `border` lines more before and after; where the window ends, its last line
         again."""
@@ -62,19 +70,16 @@ class Window:
 
 
 def block_means(window: Window, step: tuple[int, int]) -> np.ndarray:
-    """Means over blocks of `step` (lines, columns) as float32; what is left over at the end is cut."""
+    """Means over blocks of `step` (lines, columns) as float32; what is left over at the end is cut. Of single pixels, their counts."""
+    if step == (1, 1):
+        return window.lines(window.first, window.stop)
     lines, columns = (window.stop - window.first) // step[0], (window.right - window.left) // step[1]
     out = np.empty((lines, columns), dtype=np.float32)
     width = (window.right - window.left) * np.dtype(window.raster.dtype).itemsize
     many = max(_STRIP_BYTES // width // step[0], 1)
     for row in range(0, lines, many):
         stop = min(row + many, lines)
-        counts = window.raster.read(
-            window.first + row * step[0], window.first + stop * step[0], window.left, window.left + columns * step[1]
-        )
-        if step == (1, 1):
-            out[row:stop] = counts
-            continue
+        counts = window.lines(window.first + row * step[0], window.first + stop * step[0])[:, : columns * step[1]]
         # lines first: whole rows are added faster than parts of rows
         sums = counts.reshape(stop - row, step[0], -1).sum(axis=1, dtype=np.uint32)
         out[row:stop] = sums.reshape(stop - row, columns, step[1]).sum(axis=2) / (step[0] * step[1])

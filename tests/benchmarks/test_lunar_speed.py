@@ -49,8 +49,10 @@ def test_twelve_bands_against_reading_them(tmp_path: Path, capsys: pytest.Captur
         gains.append(calibrated(acquisition, sensor, geometry, DiskParameters()))
 
     gains: list[object] = []
-    reading = min(processor(read) for _ in range(3))
-    running = min(processor(run) for _ in range(3))
+    # in turn, so that what else the machine does slows both
+    reading, running = (
+        min(times) for times in zip(*((processor(read), processor(run)) for _ in range(5)), strict=True)
+    )
 
     def disks(carry: bool) -> float:
         return min(
@@ -71,12 +73,12 @@ def test_twelve_bands_against_reading_them(tmp_path: Path, capsys: pytest.Captur
     with capsys.disabled():
         print("", *lines, sep="\n")
     # asked: 3; docs/measured.md tells what is reached, this holds it
-    assert running / reading < 4
+    assert running / reading < 3.5
     assert gain_in_time > 3
     assert difference < 5e-4
     assert error < 1e-3
     if running / reading >= 3:
-        pytest.xfail(f"not reached: {running / reading:.2f} times the reading; see docs/measured.md")
+        pytest.xfail(f"not reached in this run: {running / reading:.2f} times the reading; see docs/measured.md")
 
 
 _PEAK = """
