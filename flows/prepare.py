@@ -45,7 +45,8 @@ class _Sources:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.orbits = read_orbits(expand(request.orbits, "orbits"))
-        self.model = load_model(request.model, request.solar_spectrum)
+        others = [load_model(name, request.solar_spectrum) for name in request.compare_models]
+        self.model = load_model(request.model, request.solar_spectrum).compared_with(others)
         self._sensors: dict[str, Sensor] = {}
         self._gains: dict[str, GainHistory] = {}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from calib.config import Model
 from calib.moon.irradiance import IrradianceModel, band_irradiance
+from calib.moon.model_uncertainty import beyond_spread, known_spread, uncertain_irradiance
 from calib.moon.solid_angle import solid_angle
 from calib.sensor import OfficialParameters, Sensor
 from calib.types import require, same_order
@@ -68,19 +71,24 @@ def lunar_gain(
         {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"},
         "geometry",
     )
-    modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
+    response = sensor.response.sel(band=names)
+    modelled = band_irradiance(model, geometry, response)
     used = po.gain(names)
     radius = geometry["apparent_radius"].drop_attrs()
     sample = solid_angle(disk, radius)
     k, measured = coefficient(from_dataset(signal, "signal"), sample.used, modelled, used)
     line_angle = radius / disk["semi_axis_line"]
     centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
-    k = with_budget(k, sample.uncertainty, centre, model, parameters)
+    of_model, between, outside = model_components(model, geometry, response, modelled)
+    k = with_budget(k, sample.uncertainty, centre, of_model, parameters)
     raised = flags(disk, signal, geometry, sample.gap, parameters)
+    if outside:
+        raised = [[*item, "model_spread_unknown"] for item in raised]
     variables = {
         **to_variables("k", k),
         "irradiance_measured": measured,
         "irradiance_model": modelled,
+        "model_spread": stamp(between, "1", "spread between the models compared, of the irradiance"),
         "solid_angle": stamp(sample.used, "sr", "solid angle of a sample"),
         "solid_angle_limb": stamp(sample.limb, "sr", "solid angle of a sample by the band's own limb"),
         "solid_angle_rates": stamp(sample.rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
@@ -99,7 +107,10 @@ def lunar_gain(
     for array in dataset.data_vars.values():
         array.attrs.pop("quantum", None)
     return dataset.assign_coords(band=names).assign_attrs(
-        model=model.title, solar_spectrum=model.solar_spectrum, po_version=po.version
+        model=model.title,
+        models_compared="; ".join(item.title for item in model.compared if item.title not in outside),
+        solar_spectrum=model.solar_spectrum,
+        po_version=po.version,
     )
 
 
@@ -120,21 +131,46 @@ def coefficient(
     return Uncertain(stamp(measured / irradiance_model, "1", "measured over modelled irradiance"), components), measured
 
 
+def model_components(
+    model: IrradianceModel, geometry: xr.Dataset, response: xr.DataArray, modelled: xr.DataArray
+) -> tuple[list[Component], xr.DataArray, list[str]]:
+    """The model's components, relative and with the sign of their effect on k; its spread against the models it is compared with, NaN where there are
+    none; and the titles of those that do not hold at this phase.
+
+    The spread and a stated `model_scale` tell of one thing: together they are as large as the larger of the two. The uncertainty of LIME's coefficients, each
+    band's own, is another error than the gap between models that all bands share, and stays beside it.
+    """
+    plain = modelled.drop_attrs()
+    stated = uncertain_irradiance(model, geometry, response, modelled).components
+    found, outside = known_spread(model, geometry, response)
+    between = xr.full_like(plain, np.nan) if found is None else found.values.drop_attrs()
+    parts = []
+    for item in stated:
+        size = item.values / plain
+        if item.name == "model_scale" and found is not None:
+            size = beyond_spread(size, between)
+        correlation = "along band acquisition" if item.name == "model_phase" else item.correlation
+        parts.append(Component(item.name, size, correlation))
+    if found is not None:
+        # a model that is too bright makes k too small
+        parts.insert(0, Component(found.name, -between, found.correlation))
+    return parts, between, outside
+
+
 def with_budget(
     k: Uncertain,
     solid_angle_fit: xr.DataArray,
     centre_nm: xr.DataArray,
-    model: IrradianceModel,
+    of_model: Sequence[Component],
     parameters: GainParameters,
 ) -> Uncertain:
-    """k with the components that do not come from the signal: solid angle, model, spectra, geometry."""
+    """k with the components that do not come from the signal: solid angle, model (`of_model`, relative), spectra, geometry."""
     of_solid_angle = (parameters.solid_angle**2 + solid_angle_fit**2) ** 0.5
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
         ("solid_angle", of_solid_angle, "along band"),
-        ("model_scale", model.scale_uncertainty * one, "common"),
-        ("model_phase", model.phase_uncertainty * one, "along band acquisition"),
+        *((item.name, item.values, item.correlation) for item in of_model),
         (
             "spectral_interpolation",
             _either(blue, parameters.spectral_interpolation_blue, parameters.spectral_interpolation),

@@ -202,5 +202,5 @@ def _mean_rate(image: BandImage, scan: Scan) -> float:
 LUNAR_DISK = Step("lunar_disk", "2", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
 DISK_SIGNAL = Step("disk_signal", "2", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
 LUNAR_GAIN = Step(
-    "lunar_gain", "2", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
+    "lunar_gain", "3", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
 )
