@@ -11,7 +11,7 @@ from pydantic import Field
 from calib.config import Model
 from calib.moon.irradiance import IrradianceModel, band_irradiance
 from calib.moon.model_uncertainty import beyond_spread, known_spread, uncertain_irradiance
-from calib.moon.solid_angle import solid_angle
+from calib.moon.solid_angle import SolidAngle, solid_angle
 from calib.sensor import OfficialParameters, Sensor
 from calib.types import require, same_order
 from calib.uncertainty import Component, Uncertain, from_dataset, to_variables
@@ -40,6 +40,12 @@ class GainParameters(Model):
         " beside the fit's and half the gap between limb and rates",
     )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
+    oversampling_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and attitude")
+    oversampling_alone: Fraction = Field(
+        default=0.002,
+        ge=0,
+        description="of the oversampling where no attitude and no scan rates hold the limb to account",
+    )
     spectral_interpolation: Fraction = Field(default=0.005, ge=0)
     spectral_interpolation_blue: Fraction = Field(default=0.01, ge=0, description="below blue_limit")
     solar_spectrum: Fraction = Field(default=0.003, ge=0)
@@ -75,13 +81,18 @@ def lunar_gain(
     modelled = band_irradiance(model, geometry, response)
     used = po.gain(names)
     radius = geometry["apparent_radius"].drop_attrs()
+    nominal, line_angle = disk["nominal_angle_line"].drop_attrs(), radius / disk["semi_axis_line"]
+    disk = disk.assign(sample_angle_line=_advance(disk, geometry, nominal))
     sample = solid_angle(disk, radius)
     k, measured = coefficient(from_dataset(signal, "signal"), sample.used, modelled, used)
-    line_angle = radius / disk["semi_axis_line"]
+    by_limb, by_attitude = nominal / line_angle, nominal / disk["sample_angle_line"]
+    apart = by_limb / by_attitude - 1.0
     centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
     of_model, between, outside = model_components(model, geometry, response, modelled)
-    k = with_budget(k, sample.uncertainty, centre, of_model, parameters)
-    raised = flags(disk, signal, geometry, sample.gap, parameters)
+    k = with_budget(k, sample, centre, of_model, parameters)
+    line_error = (disk["axis_uncertainty"] / disk["semi_axis_line"]).drop_attrs()
+    spread = geometry["oversampling_spread"] if "oversampling_spread" in geometry else xr.full_like(apart, np.nan)
+    raised = flags(disk, signal, geometry, (sample.gap, apart), parameters)
     if outside:
         raised = [[*item, "model_spread_unknown"] for item in raised]
     variables = {
@@ -92,7 +103,16 @@ def lunar_gain(
         "solid_angle": stamp(sample.used, "sr", "solid angle of a sample"),
         "solid_angle_limb": stamp(sample.limb, "sr", "solid angle of a sample by the band's own limb"),
         "solid_angle_rates": stamp(sample.rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
-        "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
+        "oversampling": stamp(by_limb, "1", "nominal over true advance of a line"),
+        "oversampling_limb": stamp(by_limb, "1", "oversampling by the band's own limb"),
+        "oversampling_limb_uncertainty": stamp(by_limb * line_error, "1", "its standard uncertainty"),
+        "oversampling_attitude": stamp(
+            by_attitude, "1", "oversampling by attitude and orbit, or scan rates: mean over the disk"
+        ),
+        "oversampling_spread": stamp(
+            spread, "1", "relative standard deviation of the oversampling over the lines of the disk"
+        ),
+        "oversampling_gap": stamp(apart, "1", "oversampling by limb over that by attitude, minus one"),
         "gain_used": used,
         "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
         "gain_uncertainty": stamp(k.total() * used, used.attrs["units"], "its standard uncertainty"),
@@ -112,6 +132,13 @@ def lunar_gain(
         solar_spectrum=model.solar_spectrum,
         po_version=po.version,
     )
+
+
+def _advance(disk: xr.Dataset, geometry: xr.Dataset, nominal: xr.DataArray) -> xr.DataArray:
+    """By how much a line advances on the sky [rad], mean over the disk: by attitude and orbit, else by the product's scan rates; NaN without."""
+    if "oversampling_attitude" not in geometry:
+        return disk["sample_angle_line"]
+    return stamp(nominal / geometry["oversampling_attitude"].drop_attrs(), "rad")
 
 
 def coefficient(
@@ -159,17 +186,18 @@ def model_components(
 
 def with_budget(
     k: Uncertain,
-    solid_angle_fit: xr.DataArray,
+    sample: SolidAngle,
     centre_nm: xr.DataArray,
     of_model: Sequence[Component],
     parameters: GainParameters,
 ) -> Uncertain:
     """k with the components that do not come from the signal: solid angle, model (`of_model`, relative), spectra, geometry."""
-    of_solid_angle = (parameters.solid_angle**2 + solid_angle_fit**2) ** 0.5
+    of_solid_angle = (parameters.solid_angle**2 + sample.fit**2) ** 0.5
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
         ("solid_angle", of_solid_angle, "along band"),
+        ("oversampling", sample.half_gap.fillna(parameters.oversampling_alone), "along band"),
         *((item.name, item.values, item.correlation) for item in of_model),
         (
             "spectral_interpolation",
@@ -194,16 +222,22 @@ def _either(condition: xr.DataArray, yes: float, no: float) -> xr.DataArray:
 
 
 def flags(
-    disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.DataArray, parameters: GainParameters
+    disk: xr.Dataset,
+    signal: xr.Dataset,
+    geometry: xr.Dataset,
+    gaps: tuple[xr.DataArray, xr.DataArray],
+    parameters: GainParameters,
 ) -> list[list[str]]:
-    """Names of the flags of each band: those of disk and signal, then those of geometry and solid angle."""
+    """Names of the flags of each band: those of disk and signal, then those of geometry and of the `gaps` between limb and rates, in solid angle and
+    oversampling."""
     low, high = parameters.usual_phase
     phase = np.abs(geometry["phase"].values)
     tests = {
         "unusual_phase": (phase < low) | (phase > high),
         "eclipse": geometry["eclipse_margin"].values <= 0,
         "earth_limb": geometry["earth_clearance"].values < parameters.smallest_clearance,
-        "solid_angle_gap": np.abs(gap.values) > parameters.solid_angle_gap,
+        "solid_angle_gap": np.abs(gaps[0].values) > parameters.solid_angle_gap,
+        "oversampling_gap": np.abs(gaps[1].values) > parameters.oversampling_gap,
     }
     result = []
     for index, band in enumerate(disk["band"].values):

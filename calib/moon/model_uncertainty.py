@@ -89,7 +89,7 @@ def beyond_spread(own: xr.DataArray, between: xr.DataArray) -> xr.DataArray:
     Both tell of one thing, how well the scale of the Moon is known. The spread is one sign of it and stays whole, because it differs from band to band; what
     it leaves of the statement is kept beside it.
     """
-    return xr.apply_ufunc(np.sqrt, np.maximum(own**2 - between**2, 0.0))
+    return (own**2 - between**2).clip(min=0.0) ** 0.5
 
 
 def _coefficients(model: IrradianceModel, geometry: xr.Dataset, weights: xr.DataArray) -> xr.DataArray:

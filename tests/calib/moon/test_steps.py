@@ -89,6 +89,7 @@ def test_contract_order_and_round_trip(moon: Callable[..., Case]) -> None:
         "aperture",
         "defects",
         "solid_angle",
+        "oversampling",
         "model_scale",
         "model_phase",
         "spectral_interpolation",
