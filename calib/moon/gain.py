@@ -33,11 +33,15 @@ class GainParameters(Model):
     smallest_clearance: Kilometres = Field(
         default=as_written("100 km"), description="of the line of sight above the Earth"
     )
-    solid_angle: Fraction = Field(
-        default=0.0005,
+    lunar_radius: Fraction = Field(
+        default=0.0004,
         ge=0,
-        description="of a sample: what the Moon's figure hides from the limb's residuals (0.4 km of 1737.4 in the mean radius of the limb);"
-        " beside the fit's and half the gap between limb and rates",
+        description="of the mean radius of the limb: 1737.4 km taken, 1738.09 km where occultations are predicted (k = 0.2725076, IAU 1982)",
+    )
+    solid_angle: Fraction = Field(
+        default=0.0003,
+        ge=0,
+        description="of a sample: what the mean radius of the limb changes by with libration (0.15 of 932 arcseconds); beside the fit's",
     )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
     oversampling_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and attitude")
@@ -196,6 +200,8 @@ def with_budget(
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
+        # the solid angle goes with the square of the radius
+        ("lunar_radius", 2 * parameters.lunar_radius * one, "common"),
         ("solid_angle", of_solid_angle, "along band"),
         ("oversampling", sample.half_gap.fillna(parameters.oversampling_alone), "along band"),
         *((item.name, item.values, item.correlation) for item in of_model),

@@ -21,7 +21,7 @@ from calib.simulate.scene import MoonScene, crossing_times
 from calib.uncertainty import from_dataset
 
 #: what the image itself tells; model, spectra and response are the same in simulation and calibration
-FROM_THE_IMAGE = ("noise", "sky", "aperture", "defects", "solid_angle", "oversampling")
+FROM_THE_IMAGE = ("noise", "sky", "aperture", "defects", "solid_angle", "oversampling", "lunar_radius")
 
 
 def direction(longitude_deg: float, latitude_deg: float) -> np.ndarray:

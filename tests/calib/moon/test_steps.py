@@ -88,6 +88,7 @@ def test_contract_order_and_round_trip(moon: Callable[..., Case]) -> None:
         "sky",
         "aperture",
         "defects",
+        "lunar_radius",
         "solid_angle",
         "oversampling",
         "model_scale",
