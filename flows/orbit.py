@@ -101,7 +101,7 @@ def _rounded(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def sun_direction(acquisition: Acquisition, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
-    """Where the Sun and the lunar north lie in the image of each band, at its middle line, in degrees from +column towards +line.
+    """Where the Sun and the lunar north lie in the image of each band, at its middle line, in degrees from +column towards +line; and the phase.
 
     Seen from the centre of the Earth: the satellite's place turns these directions by less than the 80 degrees of limb that they select would notice, so
     this step, and the disk after it, needs no orbit and is never redone for a new one.
@@ -112,7 +112,10 @@ def sun_direction(acquisition: Acquisition, parameters: NoParameters) -> xr.Data
     view = _over_bands(moon_geometry(times, np.zeros((len(bands), 3))), bands)
     axes = acquisition.axes
     return _rounded(
-        xr.Dataset({**_image_angles(view, axes), "apparent_radius": view["apparent_radius"]}, coords={"band": bands})
+        xr.Dataset(
+            {**_image_angles(view, axes), "apparent_radius": view["apparent_radius"], "phase": view["phase"]},
+            coords={"band": bands},
+        )
     )
 
 
@@ -172,5 +175,5 @@ def geometry_at(
     ).assign(records)
 
 
-SUN_DIRECTION = Step("sun_direction", "1", ("acquisition",), NoParameters, sun_direction, Geometry)
+SUN_DIRECTION = Step("sun_direction", "2", ("acquisition",), NoParameters, sun_direction, Geometry)
 MOON_GEOMETRY = Step("moon_geometry", "2", ("lunar_disk", "acquisition", "orbit"), NoParameters, moon_view, Geometry)

@@ -13,7 +13,7 @@ _OUTLIER_SIGMA = 3.0
 @dataclass(frozen=True)
 class SolidAngle:
     """Solid angles [sr] over band. `gap` is limb over rates minus one in each band, NaN where no rates are known. Relative uncertainties (k = 1): `fit` of the
-    limb, and `half_gap`, half of what the limbs of all bands together differ from the rates, NaN where no rates are known."""
+    limb, and `half_gap`, half of what the limbs of all bands together differ from the rates beyond `fit`, NaN where no rates are known."""
 
     used: xr.DataArray
     limb: xr.DataArray
@@ -40,7 +40,9 @@ def solid_angle(disk: xr.Dataset, apparent_radius_rad: xr.DataArray) -> SolidAng
     scale, spread = _agreed(gap.values, fit.values)
     used = (rates * (1.0 + scale)).where(np.isfinite(gap), limb)
     joint = xr.full_like(fit, spread).where(np.isfinite(gap), fit)
-    half_gap = xr.full_like(gap, abs(scale) / 2).where(np.isfinite(gap))
+    # a gap that the fit explains is in the budget already
+    beyond = float(np.sqrt(max(scale**2 - spread**2, 0.0))) if np.isfinite(scale) else np.nan
+    half_gap = xr.full_like(gap, beyond / 2).where(np.isfinite(gap))
     return SolidAngle(used, limb, rates, gap, joint, half_gap)
 
 
