@@ -10,6 +10,7 @@ from pydantic import Field
 
 from calib.config import Model
 from calib.moon.ellipse import Ellipse, Scan
+from calib.moon.window import Window
 from calib.units import Fraction
 
 #: of the limb and of the terminator: nearer, blur and relief decide what a sample shows
@@ -19,6 +20,8 @@ _BLOCK, _FEWEST = 3, 4
 _SKY = (1.08, 1.28)
 _NEAR = 1.3
 _SIGMAS = 8.0
+#: stars are looked for beyond the blur of the limb [pixel], up to this distance [disk radii]; so many hits are looked at
+_STAR_RIM, _STARS_TO, _MOST_STARS = 3.5, 1.35, 200
 
 
 class ExpectedLight(Model):
@@ -75,6 +78,31 @@ def light_balance(
     beside = ((radius > beyond) & (radius < max(_NEAR, beyond))) | ((radius < _INSIDE) & (sun < _SUN_DOWN))
     seen = beside & (small > max(parameters.bright * level, _SIGMAS * noise))
     return lost / whole, float(small[seen].sum()) / whole
+
+
+def stars_near(
+    window: Window,
+    ellipse: Ellipse,
+    offset: np.ndarray,
+    hits: tuple[np.ndarray, np.ndarray],
+    level: np.ndarray,
+    noise: float,
+) -> int:
+    """How many `hits` (lines of the image, columns of the window) in the sky near the disk are no particles: with light in the line before or after, too,
+    where a particle leaves its track within a line.
+
+    `offset` is each line's scan coordinate from the centre, `level` the sky of each column and `noise` its sigma, DN.
+    """
+    radius = ellipse.radius(hits[1] + window.left, offset[hits[0]] + ellipse.scan)
+    reach = _STAR_RIM / min(ellipse.semi_column, ellipse.semi_scan)
+    near = np.flatnonzero((radius > 1 + reach) & (radius < _STARS_TO))[:_MOST_STARS]
+    found = 0
+    for line, column in zip(hits[0][near].tolist(), hits[1][near].tolist(), strict=True):
+        if window.first < line < window.stop - 1 and 0 < column < len(level) - 1:
+            columns = slice(column - 1, column + 2)
+            around = window.lines(line - 1, line + 2)[:, columns] - level[columns]
+            found += bool(around[1, 1] > 0 and around[[0, 2]].max() > _SIGMAS * noise)
+    return found
 
 
 def _background(means: np.ndarray, radius: np.ndarray) -> np.ndarray:

@@ -15,17 +15,13 @@ from pydantic import Field
 from calib.config import Model
 from calib.moon.cleaning import CleaningParameters, filled_values
 from calib.moon.ellipse import Ellipse, Scan
-from calib.moon.expected import ExpectedLight
+from calib.moon.expected import ExpectedLight, stars_near
 from calib.moon.hits import BORDER, Noise, lone_pixels, restless_columns, uneven_columns
 from calib.moon.records import Picture
 from calib.moon.sky import Sky, measured_sky, sky_lines
 from calib.moon.window import Window
 from calib.raster import Raster
 from calib.units import Fraction, Pixels, as_written
-
-#: stars are looked for beyond the blur of the limb [pixel], up to this distance [disk radii]; so many hits are looked at
-_STAR_RIM, _STARS_TO, _MOST_STARS = 3.5, 1.35, 200
-_STAR_SIGMAS = 8.0
 
 
 class SignalParameters(Model):
@@ -164,7 +160,7 @@ def disk_signal(
         growth=flux[kept] / total if total else np.full(int(kept.sum()), np.nan),
         fill_effect=inside["filled"] / total if total else float("nan"),
         cosmic_hits=bad.hits,
-        stars=_stars(place, bad, sky, noise),
+        stars=stars_near(window, ellipse, place.offset, (bad.line, bad.column), sky.level, noise.floor),
         defective_pixels=len(bad.line) - bad.hits + int(bad.columns.sum()) * (place.rows[1] - place.rows[0]),
         defective_columns=int(bad.columns.sum()),
         background=sky,
@@ -209,21 +205,6 @@ def _bad_pixels(place: _Place, sky: Sky, noise: Noise, parameters: CleaningParam
     bad |= uneven_columns(mean, used, sky.noise, sky.error, parameters.column_threshold)
     single = ~bad[column]
     return _Bad(line[single], column[single], bad, int(np.count_nonzero(sign[single] > 0)))
-
-
-def _stars(place: _Place, bad: _Bad, sky: Sky, noise: Noise) -> int:
-    """Lone bright pixels in the sky near the disk with light in the line before or after, too: a particle leaves its track within a line."""
-    radius = place.ellipse.radius(bad.column + place.window.left, place.offset[bad.line] + place.ellipse.scan)
-    reach = _STAR_RIM / min(place.ellipse.semi_column, place.ellipse.semi_scan)
-    near = np.flatnonzero((radius > 1 + reach) & (radius < _STARS_TO))[:_MOST_STARS]
-    found = 0
-    for line, column in zip(bad.line[near].tolist(), bad.column[near].tolist(), strict=True):
-        if place.rows[0] < line < place.rows[1] - 1 and 0 < column < len(sky.level) - 1:
-            around = (
-                place.window.lines(line - 1, line + 2)[:, column - 1 : column + 2] - sky.level[column - 1 : column + 2]
-            )
-            found += bool(around[1, 1] > 0 and around[[0, 2]].max() > _STAR_SIGMAS * noise.floor)
-    return found
 
 
 def _ring_sums(

@@ -90,7 +90,9 @@ def _signal_of_band(
         raise InputError(
             f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon"
         )
-    lost, extra = _balance(picture, sky, (ellipse, scan), disk, parameters)
+    # saturated counts tell no brightness, and their band is not valid anyway
+    balance = (np.nan, np.nan) if found.saturated else _balance(picture, sky, (ellipse, scan), disk, parameters)
+    lost, extra = balance
     if lost > parameters.expected.refuse_lost:
         raise InputError(
             f"{source}: {100 * lost:.2g} % of the Moon's light is missing where the Sun is up; a detector's edge or missing data cuts it: "

@@ -71,14 +71,14 @@ def test_a_smaller_cut_is_flagged(moon: Callable[..., Case]) -> None:
     assert float(signal["lost_light"]) == pytest.approx(lost, abs=0.005)
 
 
-@pytest.mark.parametrize("angle_deg", [60.0, 90.0, 100.0, 120.0, 180.0])
+@pytest.mark.parametrize("angle_deg", [60.0, 100.0, 180.0])
 def test_a_bright_spot_at_the_limb_or_its_cusp_is_flagged(moon: Callable[..., Case], angle_deg: float) -> None:
     """6 pixels wide and 300 DN high it adds 0.24 % to the sum."""
     _, flags = signal_of(moon(Sphere(semi_column=RADIUS), touch=spot(angle_deg, 1.0, 6.0, 300.0)))
     assert "second_object" in flags
 
 
-@pytest.mark.parametrize("angle_deg", [20.0, 60.0, 90.0, 180.0])
+@pytest.mark.parametrize("angle_deg", [60.0, 90.0])
 @pytest.mark.parametrize("radius", [1.03, 1.2])
 def test_a_star_near_the_limb_is_flagged_and_does_not_count(
     moon: Callable[..., Case], angle_deg: float, radius: float
@@ -100,7 +100,7 @@ def test_tracks_of_particles_are_no_stars(moon: Callable[..., Case]) -> None:
     assert not flags and float(signal["cosmic_hits"]) > 0
 
 
-@pytest.mark.parametrize("phase", [5.0, -40.0, 75.0, 88.0])
+@pytest.mark.parametrize("phase", [5.0, 75.0, 88.0])
 def test_a_whole_moon_with_maria_defects_and_stray_light_is_neither(tmp_path: Path, phase: float) -> None:
     """Maria, craters, faint bands, dead and restless columns, particles and ghosts of the simulator."""
     settings: dict[str, object] = {
