@@ -14,6 +14,7 @@ from calib.errors import InputError, RequestError
 from calib.steps import NoParameters, Step
 from calib.types import Geometry, as_record, quantised
 from calib.units import stamp
+from flows.scan import along_disk, moon_scan
 from orbit_aux.ccsds import read_oem
 from orbit_aux.errors import OrbitError
 from orbit_aux.moon_view import earth_clearance, image_angle, lunar_eclipse, moon_geometry
@@ -34,6 +35,8 @@ QUANTA = {
     "apparent_radius": 1e-9,
     "eclipse_margin": 1e-2,
     "earth_clearance": 1.0,
+    "oversampling_attitude": 1e-5,
+    "oversampling_spread": 1e-5,
 }
 
 
@@ -98,7 +101,7 @@ def _rounded(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def sun_direction(acquisition: Acquisition, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
-    """Where the Sun and the lunar north lie in the image of each band, at its middle line, in degrees from +column towards +line.
+    """Where the Sun and the lunar north lie in the image of each band, at its middle line, in degrees from +column towards +line; and the phase.
 
     Seen from the centre of the Earth: the satellite's place turns these directions by less than the 80 degrees of limb that they select would notice, so
     this step, and the disk after it, needs no orbit and is never redone for a new one.
@@ -109,15 +112,48 @@ def sun_direction(acquisition: Acquisition, parameters: NoParameters) -> xr.Data
     view = _over_bands(moon_geometry(times, np.zeros((len(bands), 3))), bands)
     axes = acquisition.axes
     return _rounded(
-        xr.Dataset({**_image_angles(view, axes), "apparent_radius": view["apparent_radius"]}, coords={"band": bands})
+        xr.Dataset(
+            {**_image_angles(view, axes), "apparent_radius": view["apparent_radius"], "phase": view["phase"]},
+            coords={"band": bands},
+        )
     )
 
 
 def moon_view(lunar_disk: xr.Dataset, acquisition: Acquisition, orbit: Arc, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
-    """The Moon seen from the satellite when it crossed each band: phase, selenographic points, distances, image angles, guards."""
+    """The Moon seen from the satellite when it crossed each band: phase, selenographic points, distances, image angles, guards, and its oversampling by
+    attitude and orbit, or by the product's scan rates, where there are any."""
     bands = [str(name) for name in lunar_disk["band"].values]
     times = Times.from_utc(lunar_disk["crossing_time"].values)
-    return geometry_at(times, orbit.orbit.at(times).position_m, bands, acquisition.axes)
+    geometry = geometry_at(times, orbit.orbit.at(times).position_m, bands, acquisition.axes)
+    return geometry.assign(oversampling(lunar_disk, acquisition, orbit.orbit))
+
+
+def oversampling(lunar_disk: xr.Dataset, acquisition: Acquisition, orbit: Orbit) -> dict[str, xr.DataArray]:
+    """`oversampling_attitude`, nominal over true advance of a line: mean over the lines of the disk, by the product's attitude and the orbit, or by its scan
+    rates; `oversampling_spread`, its relative standard deviation over them; `oversampling_lines` along the disk as a record. Empty where a band has neither.
+    """
+    scan = moon_scan(acquisition, orbit)
+    mean, spread, lines = [], [], []
+    for name in lunar_disk["band"].values:
+        image, disk = acquisition.band(str(name)), lunar_disk.sel(band=name)
+        found = along_disk(image, scan, float(disk["centre_line"]), float(disk["semi_axis_line"]))
+        if found is None:
+            return {}
+        places, rate = found
+        nominal = float(disk["nominal_angle_line"]) / image.line_period_s
+        # the ends of the disk count half: the mean over its lines, as the ellipse has it
+        average = float(np.trapezoid(rate, places) / 2)
+        mean.append(nominal / average)
+        spread.append(float(np.sqrt(np.trapezoid((rate / average - 1) ** 2, places) / 2)))
+        lines.append(nominal / rate)
+    over = {
+        "oversampling_attitude": stamp(xr.DataArray(mean, dims="band"), "1", "by attitude and orbit, or scan rates"),
+        "oversampling_spread": stamp(xr.DataArray(spread, dims="band"), "1", "over the lines of the disk, relative"),
+    }
+    along = stamp(xr.DataArray(lines, dims=("band", "disk_place")), "1", "along the disk, first line to last")
+    return {name: quantised(array, QUANTA[name]) for name, array in over.items()} | {
+        "oversampling_lines": as_record(along)
+    }
 
 
 def geometry_at(
@@ -139,5 +175,5 @@ def geometry_at(
     ).assign(records)
 
 
-SUN_DIRECTION = Step("sun_direction", "1", ("acquisition",), NoParameters, sun_direction, Geometry)
-MOON_GEOMETRY = Step("moon_geometry", "1", ("lunar_disk", "acquisition", "orbit"), NoParameters, moon_view, Geometry)
+SUN_DIRECTION = Step("sun_direction", "2", ("acquisition",), NoParameters, sun_direction, Geometry)
+MOON_GEOMETRY = Step("moon_geometry", "2", ("lunar_disk", "acquisition", "orbit"), NoParameters, moon_view, Geometry)

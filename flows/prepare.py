@@ -19,6 +19,7 @@ from flows.orbit import arc_for, read_orbits
 from flows.product_inputs import official_gains, orbit_inside, with_axes
 from flows.request import Request, expand
 from flows.runner import Case, Outcome, explain_failure
+from flows.scan import with_scan
 from orbit_aux.errors import OrbitError
 
 METHODS: dict[str, Method] = {"moon": MOON}
@@ -45,7 +46,8 @@ class _Sources:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.orbits = read_orbits(expand(request.orbits, "orbits"))
-        self.model = load_model(request.model, request.solar_spectrum)
+        others = [load_model(name, request.solar_spectrum) for name in request.compare_models]
+        self.model = load_model(request.model, request.solar_spectrum).compared_with(others)
         self._sensors: dict[str, Sensor] = {}
         self._gains: dict[str, GainHistory] = {}
 
@@ -64,6 +66,7 @@ class _Sources:
         po = official_gains(acquisition, self.gains(acquisition.sensor), self.request.official_gains)
         carried = orbit_inside(acquisition, sensor.platform)
         own = [] if carried is None else [(acquisition.path, carried)]
+        acquisition = with_scan(acquisition, carried)
         orbit = arc_for(acquisition, sensor.platform, [*own, *self.orbits])
         inputs: dict[str, Content] = {
             "acquisition": acquisition,

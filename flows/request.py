@@ -43,7 +43,11 @@ class Request(Model):
         description="gains in force: those that the product carries, or the table's; auto: the product's if it has them",
     )
     model: str = Field(
-        default="rolo2005", description="lunar irradiance model: a name in configs/models or a .yaml file"
+        default="rolo2005",
+        description="lunar irradiance model: a name in configs/models, a .yaml file or a LIME coefficient file (.nc)",
+    )
+    compare_models: list[str] = Field(
+        default=[], description="other models, named as `model`; their spread enters the budget of the gains"
     )
     solar_spectrum: str = Field(
         default="tsis1_hsrs", description="a name in configs/spectra; one for model and measurement"
@@ -86,7 +90,9 @@ def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         return os.path.normpath(folder / value) if isinstance(value, str) else value
 
     def own_file(value: Any) -> Any:
-        return place(value) if isinstance(value, str) and value.endswith((".yaml", ".yml")) else value
+        if isinstance(value, list):
+            return [own_file(item) for item in value]
+        return place(value) if isinstance(value, str) and value.endswith((".yaml", ".yml", ".nc", ".csv")) else value
 
     done = dict(content)
     for key in PATH_KEYS:
@@ -95,7 +101,7 @@ def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("sensors", "official_parameters"):
         if isinstance(done.get(key), Mapping):
             done[key] = {name: place(value) for name, value in done[key].items()}
-    for key in ("model", "cluster", "solar_spectrum"):
+    for key in ("model", "compare_models", "cluster", "solar_spectrum"):
         if key in done:
             done[key] = own_file(done[key])
     return done

@@ -19,6 +19,8 @@ _OUTSIDE = 1.05
 _BRIGHT, _DARK = 0.45, 0.03
 
 _RIM_SAMPLES = 5
+#: the sky of a column, a median of whole counts, errs by so many DN; an end of light stands out by so many sigma
+_LEVEL_ERROR, _CERTAIN = 0.25, 5.0
 
 
 class CoarseParameters(Model):
@@ -84,12 +86,12 @@ def coarse_ellipse(
         )
     lines, columns = ((np.arange(size) + 0.5) * width - 0.5 for size, width in zip(small.shape, step, strict=True))
     radius = found.radius(columns[np.newaxis, :], scan.coordinate(lines)[:, np.newaxis])
-    _check_uncut(small, radius, source)
+    _check_uncut(small, radius, noise, source)
     # what touches the disk is a part of its patch, but not of the disk
     return found, bool(np.any((patches > 0) & (radius > _OUTSIDE + max(step) / min(found.extent()))))
 
 
-def _check_uncut(small: np.ndarray, radius: np.ndarray, source: str) -> None:
+def _check_uncut(small: np.ndarray, radius: np.ndarray, noise: float, source: str) -> None:
     """InputError where the light ends all at once in a column or a line of the disk: towards a terminator it fades, at the end of a detector it stops."""
     inside = radius < 1
     for image, within, name in ((small, inside, "column"), (small.T, inside.T, "line")):
@@ -101,6 +103,7 @@ def _check_uncut(small: np.ndarray, radius: np.ndarray, source: str) -> None:
         long = number > number.max() * np.sqrt(max(1 - reach**2, 1 / 16))
         for dark, bright in ((mean[:-3], mean[3:]), (mean[3:], mean[:-3])):
             cut = long[:-3] & long[3:] & (bright > _BRIGHT * usual) & (dark < _DARK * usual)
+            cut &= bright - dark > _CERTAIN * np.hypot(_LEVEL_ERROR, noise / np.sqrt(number.max()))
             if cut.any():
                 raise InputError(
                     f"{source}: the Moon's light ends in one {name} within the disk; a detector's edge or missing data cuts it: leave the acquisition out"

@@ -12,6 +12,7 @@ from calib.moon.cleaning import CleaningParameters, CleanWindow
 from calib.moon.coarse import CoarseParameters
 from calib.moon.ellipse import Ellipse, Scan, ellipse_of, fit_ellipse, near_limb
 from calib.moon.limb import LimbPixels, ScaleSpace, refine_limb, zero_crossings
+from calib.moon.relief import hidden_relief
 from calib.moon.strip import RAYS, LimbStrip, limb_strip
 from calib.units import Degrees, Fraction, Pixels, as_written
 
@@ -55,6 +56,11 @@ class DiskParameters(CoarseParameters):
     )
     limb_stretches: int = Field(
         default=16, ge=8, description="stretches of the lit limb whose ground and relief are independent"
+    )
+    limb_relief: Fraction = Field(
+        default=0.0005,
+        ge=0,
+        description="heights of the Moon's limb, rms, in its radius: long waves of them hide in the fit",
     )
     residual_limit: Pixels = Field(
         default=as_written("2.0 pixel"), gt=0, description="flag a limb that is rougher (rms)"
@@ -130,6 +136,8 @@ def fit_limb(
     # the more the limb is blurred, the more its place and its darkening look alike
     bias = parameters.limb_bias * max(1.0, (max(blur) / _SHARP_BLUR) ** 2)
     covariance = covariance + crossings[2] * bias**2 * len(column) / parameters.limb_stretches
+    axes = np.array([fitted.semi_column, fitted.semi_scan] * 2) * parameters.limb_relief
+    covariance = covariance + hidden_relief(sun_angle_rad, half, parameters.limb_stretches) * np.outer(axes, axes)
     fitted, covariance = _with_ratio(fitted, covariance, ratio, parameters.ratio_uncertainty)
     deviation = np.sqrt(np.diag(covariance))
     shorter = min(fitted.semi_column, fitted.semi_scan)

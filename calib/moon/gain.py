@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from calib.config import Model
 from calib.moon.irradiance import IrradianceModel, band_irradiance
-from calib.moon.solid_angle import solid_angle
+from calib.moon.model_uncertainty import beyond_spread, known_spread, uncertain_irradiance
+from calib.moon.solid_angle import SolidAngle, solid_angle
 from calib.sensor import OfficialParameters, Sensor
 from calib.types import require, same_order
 from calib.uncertainty import Component, Uncertain, from_dataset, to_variables
@@ -30,13 +33,23 @@ class GainParameters(Model):
     smallest_clearance: Kilometres = Field(
         default=as_written("100 km"), description="of the line of sight above the Earth"
     )
-    solid_angle: Fraction = Field(
-        default=0.0005,
+    lunar_radius: Fraction = Field(
+        default=0.0004,
         ge=0,
-        description="of a sample: what the Moon's figure hides from the limb's residuals (0.4 km of 1737.4 in the mean radius of the limb);"
-        " beside the fit's and half the gap between limb and rates",
+        description="of the mean radius of the limb: 1737.4 km taken, 1738.09 km where occultations are predicted (k = 0.2725076, IAU 1982)",
+    )
+    solid_angle: Fraction = Field(
+        default=0.0003,
+        ge=0,
+        description="of a sample: what the mean radius of the limb changes by with libration (0.15 of 932 arcseconds); beside the fit's",
     )
     solid_angle_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and rates")
+    oversampling_gap: Fraction = Field(default=0.005, gt=0, description="flag a larger gap between limb and attitude")
+    oversampling_alone: Fraction = Field(
+        default=0.002,
+        ge=0,
+        description="of the oversampling where no attitude and no scan rates hold the limb to account",
+    )
     spectral_interpolation: Fraction = Field(default=0.005, ge=0)
     spectral_interpolation_blue: Fraction = Field(default=0.01, ge=0, description="below blue_limit")
     solar_spectrum: Fraction = Field(default=0.003, ge=0)
@@ -68,23 +81,42 @@ def lunar_gain(
         {"phase": "deg", "apparent_radius": "rad", "eclipse_margin": "deg", "earth_clearance": "km"},
         "geometry",
     )
-    modelled = band_irradiance(model, geometry, sensor.response.sel(band=names))
+    response = sensor.response.sel(band=names)
+    modelled = band_irradiance(model, geometry, response)
     used = po.gain(names)
     radius = geometry["apparent_radius"].drop_attrs()
+    nominal, line_angle = disk["nominal_angle_line"].drop_attrs(), radius / disk["semi_axis_line"]
+    disk = disk.assign(sample_angle_line=_advance(disk, geometry, nominal))
     sample = solid_angle(disk, radius)
     k, measured = coefficient(from_dataset(signal, "signal"), sample.used, modelled, used)
-    line_angle = radius / disk["semi_axis_line"]
+    by_limb, by_attitude = nominal / line_angle, nominal / disk["sample_angle_line"]
+    apart = by_limb / by_attitude - 1.0
     centre = xr.DataArray([sensor.bands[name].centre for name in names], dims="band", coords={"band": names})
-    k = with_budget(k, sample.uncertainty, centre, model, parameters)
-    raised = flags(disk, signal, geometry, sample.gap, parameters)
+    of_model, between, outside = model_components(model, geometry, response, modelled)
+    k = with_budget(k, sample, centre, of_model, parameters)
+    line_error = (disk["axis_uncertainty"] / disk["semi_axis_line"]).drop_attrs()
+    spread = geometry["oversampling_spread"] if "oversampling_spread" in geometry else xr.full_like(apart, np.nan)
+    raised = flags(disk, signal, geometry, (sample.gap, apart), parameters)
+    if outside:
+        raised = [[*item, "model_spread_unknown"] for item in raised]
     variables = {
         **to_variables("k", k),
         "irradiance_measured": measured,
         "irradiance_model": modelled,
+        "model_spread": stamp(between, "1", "spread between the models compared, of the irradiance"),
         "solid_angle": stamp(sample.used, "sr", "solid angle of a sample"),
         "solid_angle_limb": stamp(sample.limb, "sr", "solid angle of a sample by the band's own limb"),
         "solid_angle_rates": stamp(sample.rates, "sr", "solid angle of a sample by pixel angle and scan rate"),
-        "oversampling": stamp(disk["nominal_angle_line"].drop_attrs() / line_angle, "1"),
+        "oversampling": stamp(by_limb, "1", "nominal over true advance of a line"),
+        "oversampling_limb": stamp(by_limb, "1", "oversampling by the band's own limb"),
+        "oversampling_limb_uncertainty": stamp(by_limb * line_error, "1", "its standard uncertainty"),
+        "oversampling_attitude": stamp(
+            by_attitude, "1", "oversampling by attitude and orbit, or scan rates: mean over the disk"
+        ),
+        "oversampling_spread": stamp(
+            spread, "1", "relative standard deviation of the oversampling over the lines of the disk"
+        ),
+        "oversampling_gap": stamp(apart, "1", "oversampling by limb over that by attitude, minus one"),
         "gain_used": used,
         "gain_proposed": stamp(k.value * used, used.attrs["units"], "gain that the Moon proposes"),
         "gain_uncertainty": stamp(k.total() * used, used.attrs["units"], "its standard uncertainty"),
@@ -99,8 +131,18 @@ def lunar_gain(
     for array in dataset.data_vars.values():
         array.attrs.pop("quantum", None)
     return dataset.assign_coords(band=names).assign_attrs(
-        model=model.title, solar_spectrum=model.solar_spectrum, po_version=po.version
+        model=model.title,
+        models_compared="; ".join(item.title for item in model.compared if item.title not in outside),
+        solar_spectrum=model.solar_spectrum,
+        po_version=po.version,
     )
+
+
+def _advance(disk: xr.Dataset, geometry: xr.Dataset, nominal: xr.DataArray) -> xr.DataArray:
+    """By how much a line advances on the sky [rad], mean over the disk: by attitude and orbit, else by the product's scan rates; NaN without."""
+    if "oversampling_attitude" not in geometry:
+        return disk["sample_angle_line"]
+    return stamp(nominal / geometry["oversampling_attitude"].drop_attrs(), "rad")
 
 
 def coefficient(
@@ -120,21 +162,49 @@ def coefficient(
     return Uncertain(stamp(measured / irradiance_model, "1", "measured over modelled irradiance"), components), measured
 
 
+def model_components(
+    model: IrradianceModel, geometry: xr.Dataset, response: xr.DataArray, modelled: xr.DataArray
+) -> tuple[list[Component], xr.DataArray, list[str]]:
+    """The model's components, relative and with the sign of their effect on k; its spread against the models it is compared with, NaN where there are
+    none; and the titles of those that do not hold at this phase.
+
+    The spread and a stated `model_scale` tell of one thing: together they are as large as the larger of the two. The uncertainty of LIME's coefficients, each
+    band's own, is another error than the gap between models that all bands share, and stays beside it.
+    """
+    plain = modelled.drop_attrs()
+    stated = uncertain_irradiance(model, geometry, response, modelled).components
+    found, outside = known_spread(model, geometry, response)
+    between = xr.full_like(plain, np.nan) if found is None else found.values.drop_attrs()
+    parts = []
+    for item in stated:
+        size = item.values / plain
+        if item.name == "model_scale" and found is not None:
+            size = beyond_spread(size, between)
+        correlation = "along band acquisition" if item.name == "model_phase" else item.correlation
+        parts.append(Component(item.name, size, correlation))
+    if found is not None:
+        # a model that is too bright makes k too small
+        parts.insert(0, Component(found.name, -between, found.correlation))
+    return parts, between, outside
+
+
 def with_budget(
     k: Uncertain,
-    solid_angle_fit: xr.DataArray,
+    sample: SolidAngle,
     centre_nm: xr.DataArray,
-    model: IrradianceModel,
+    of_model: Sequence[Component],
     parameters: GainParameters,
 ) -> Uncertain:
-    """k with the components that do not come from the signal: solid angle, model, spectra, geometry."""
-    of_solid_angle = (parameters.solid_angle**2 + solid_angle_fit**2) ** 0.5
+    """k with the components that do not come from the signal: solid angle, model (`of_model`, relative), spectra, geometry."""
+    of_solid_angle = (parameters.solid_angle**2 + sample.fit**2) ** 0.5
     blue = centre_nm < parameters.blue_limit
     one = xr.ones_like(centre_nm)
     sizes = (
+        # the solid angle goes with the square of the radius
+        ("lunar_radius", 2 * parameters.lunar_radius * one, "common"),
         ("solid_angle", of_solid_angle, "along band"),
-        ("model_scale", model.scale_uncertainty * one, "common"),
-        ("model_phase", model.phase_uncertainty * one, "along band acquisition"),
+        ("oversampling", sample.half_gap.fillna(parameters.oversampling_alone), "along band"),
+        *((item.name, item.values, item.correlation) for item in of_model),
         (
             "spectral_interpolation",
             _either(blue, parameters.spectral_interpolation_blue, parameters.spectral_interpolation),
@@ -158,16 +228,22 @@ def _either(condition: xr.DataArray, yes: float, no: float) -> xr.DataArray:
 
 
 def flags(
-    disk: xr.Dataset, signal: xr.Dataset, geometry: xr.Dataset, gap: xr.DataArray, parameters: GainParameters
+    disk: xr.Dataset,
+    signal: xr.Dataset,
+    geometry: xr.Dataset,
+    gaps: tuple[xr.DataArray, xr.DataArray],
+    parameters: GainParameters,
 ) -> list[list[str]]:
-    """Names of the flags of each band: those of disk and signal, then those of geometry and solid angle."""
+    """Names of the flags of each band: those of disk and signal, then those of geometry and of the `gaps` between limb and rates, in solid angle and
+    oversampling."""
     low, high = parameters.usual_phase
     phase = np.abs(geometry["phase"].values)
     tests = {
         "unusual_phase": (phase < low) | (phase > high),
         "eclipse": geometry["eclipse_margin"].values <= 0,
         "earth_limb": geometry["earth_clearance"].values < parameters.smallest_clearance,
-        "solid_angle_gap": np.abs(gap.values) > parameters.solid_angle_gap,
+        "solid_angle_gap": np.abs(gaps[0].values) > parameters.solid_angle_gap,
+        "oversampling_gap": np.abs(gaps[1].values) > parameters.oversampling_gap,
     }
     result = []
     for index, band in enumerate(disk["band"].values):

@@ -68,6 +68,30 @@ def spread(models: Sequence[IrradianceModel], geometry: xr.Dataset, at: xr.DataA
     return Component("model_spread", stamp(sign * mean.std("model", ddof=1), "1", "spread between models"), COMMON)
 
 
+def known_spread(
+    model: IrradianceModel, geometry: xr.Dataset, at: xr.DataArray | np.ndarray
+) -> tuple[Component | None, list[str]]:
+    """`spread` of the model and of those it is compared with that hold at every phase of `geometry`, and the titles of those that do not; None where
+    nothing is left to compare with."""
+    phase = np.abs(require(geometry, {"phase": "deg"}, "geometry")["phase"].values)
+    holds = [
+        bool(np.all((phase >= item.phase_limits_deg[0]) & (phase <= item.phase_limits_deg[1])))
+        for item in model.compared
+    ]
+    fit = [item for item, inside in zip(model.compared, holds, strict=True) if inside]
+    out = [item.title for item, inside in zip(model.compared, holds, strict=True) if not inside]
+    return (spread([model, *fit], geometry, at) if fit else None), out
+
+
+def beyond_spread(own: xr.DataArray, between: xr.DataArray) -> xr.DataArray:
+    """What a stated uncertainty of the common scale (relative) holds beyond the spread between models: together they make the larger of the two.
+
+    Both tell of one thing, how well the scale of the Moon is known. The spread is one sign of it and stays whole, because it differs from band to band; what
+    it leaves of the statement is kept beside it.
+    """
+    return (own**2 - between**2).clip(min=0.0) ** 0.5
+
+
 def _coefficients(model: IrradianceModel, geometry: xr.Dataset, weights: xr.DataArray) -> xr.DataArray:
     """Standard uncertainty of the irradiance, W m-2 um-1, by the covariance of the model's terms, to first order."""
     assert model.covariance is not None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from calib.units import Degrees, Fraction
 TERMS = (
     "a0", "a1", "a2", "a3", "b1", "b2", "b3", "lat", "lon", "sunlon_lat", "sunlon_lon", "d1", "d2", "d3", "p1", "p2", "p3", "p4",
 )  # fmt: skip
-_NAMES = ("title", "solar_spectrum", "terms", "remarks")
+_NAMES = ("title", "solar_spectrum", "terms", "remarks", "compared")
 
 
 class ModelFile(Model):
@@ -47,7 +47,8 @@ class IrradianceModel:
 
     Between `wavelength_nm` A is linear, or, where there is a `reference_reflectance` over `reference_wavelength_nm`, A less `offset` is linear as a
     multiple of that spectrum, the outermost multiples holding beyond the ends. `covariance`, shape (18, n, 18, n), is of the terms in the order of
-    TERMS for the n wavelengths. `remarks` are what a user of this model should be told.
+    TERMS for the n wavelengths. `remarks` are what a user of this model should be told. `compared` are models against which it is held: their spread is
+    a part of its uncertainty.
     """
 
     title: str
@@ -65,6 +66,7 @@ class IrradianceModel:
     offset: np.ndarray | None = None
     covariance: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
+    compared: tuple[IrradianceModel, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "terms": dict(self.terms)}
@@ -74,14 +76,29 @@ class IrradianceModel:
 
     @property
     def label(self) -> str:
-        return f"{self.title} with the Sun of {self.solar_spectrum}"
+        others = f", compared with {', '.join(item.title for item in self.compared)}" if self.compared else ""
+        return f"{self.title} with the Sun of {self.solar_spectrum}{others}"
 
     @cached_property
     def digest(self) -> str:
         """Digest of the numbers, in whatever files they stood."""
         numbers = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _NAMES}
         plain = {key: np.asarray(value).tolist() for key, value in numbers.items() if value is not None}
-        return digest({**plain, "terms": {key: value.tolist() for key, value in self.terms.items()}})
+        compared = {"compared": [item.digest for item in self.compared]} if self.compared else {}
+        return digest({**plain, "terms": {key: value.tolist() for key, value in self.terms.items()}, **compared})
+
+    def compared_with(self, others: Sequence[IrradianceModel]) -> IrradianceModel:
+        """The same model, held against `others`; RequestError for one on another Sun and for one that is given twice."""
+        digests = [self.digest]
+        for other in others:
+            if other.solar_spectrum != self.solar_spectrum:
+                raise RequestError(
+                    f"models with the Suns of {self.solar_spectrum} and {other.solar_spectrum} cannot be compared; give both the same"
+                )
+            if other.digest in digests:
+                raise RequestError(f"{other.title} is compared with itself, which tells nothing; name other models")
+            digests.append(other.digest)
+        return replace(self, compared=tuple(others))
 
 
 def load_model(name: str, solar_spectrum: str, beside: Path | None = None, force: bool = False) -> IrradianceModel:

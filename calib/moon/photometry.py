@@ -15,6 +15,7 @@ from pydantic import Field
 from calib.config import Model
 from calib.moon.cleaning import CleaningParameters, filled_values
 from calib.moon.ellipse import Ellipse, Scan
+from calib.moon.expected import ExpectedLight, stars_near
 from calib.moon.hits import BORDER, Noise, lone_pixels, restless_columns, uneven_columns
 from calib.moon.records import Picture
 from calib.moon.sky import Sky, measured_sky, sky_lines
@@ -44,14 +45,15 @@ class SignalParameters(Model):
         default=0.01, gt=0, description="flag a sky uncertainty beyond this share of the signal"
     )
     cleaning: CleaningParameters = CleaningParameters()
+    expected: ExpectedLight = ExpectedLight()
 
 
 @dataclass(frozen=True)
 class Signal:
     """Sum over the aperture [DN pixel] with its standard uncertainties, and the growth curve (relative flux at dilations in disk radii).
 
-    `fill_effect` is what replacing pixels added, of the sum. Counts of pixels are those of the aperture and the rings around it; `sky_outliers` those
-    of the sky lines.
+    `stars` are hits in the sky near the disk whose light lies on several lines. `fill_effect` is what replacing pixels added, of the sum. Counts of pixels
+    are those of the aperture and the rings around it; `sky_outliers` those of the sky lines.
     """
 
     total: float
@@ -67,6 +69,7 @@ class Signal:
     growth: np.ndarray
     fill_effect: float
     cosmic_hits: int
+    stars: int
     defective_pixels: int
     defective_columns: int
     column_pixels: int
@@ -158,6 +161,7 @@ def disk_signal(
         growth=flux[kept] / total if total else np.full(int(kept.sum()), np.nan),
         fill_effect=inside["filled"] / total if total else float("nan"),
         cosmic_hits=bad.hits,
+        stars=stars_near(window, ellipse, place.offset, (bad.line, bad.column), sky.level, noise.floor),
         defective_pixels=len(bad.line) - bad.hits + int(bad.columns.sum()) * (place.rows[1] - place.rows[0]),
         defective_columns=int(bad.columns.sum()),
         column_pixels=int(bad.columns.sum()) * (place.rows[1] - place.rows[0]),

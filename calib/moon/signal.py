@@ -9,10 +9,12 @@ import xarray as xr
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
-from calib.moon.ellipse import Ellipse, scan_of
+from calib.moon.ellipse import Ellipse, Scan, scan_of
+from calib.moon.expected import light_balance
 from calib.moon.hits import Noise
 from calib.moon.photometry import SignalParameters, disk_signal
 from calib.moon.records import Picture, quicklook_step
+from calib.moon.sky import Sky
 from calib.moon.tables import bands_of, over_bands, record
 from calib.sensor import Sensor
 from calib.uncertainty import Component, Uncertain, to_variables
@@ -37,6 +39,8 @@ _SIGNAL_UNITS = {
     "mean_signal": "DN",
     "signal_to_noise": "1",
     "plateau_growth": "1",
+    "lost_light": "1",
+    "extra_light": "1",
 }
 
 
@@ -88,11 +92,21 @@ def _signal_of_band(
         raise InputError(
             f"{source}: the disk holds no light ({found.total:.4g} DN pixel above the sky); check that the image shows the Moon"
         )
+    # saturated counts tell no brightness, and their band is not valid anyway
+    balance = (np.nan, np.nan) if found.saturated else _balance(picture, sky, (ellipse, scan), disk, parameters)
+    lost, extra = balance
+    if lost > parameters.expected.refuse_lost:
+        raise InputError(
+            f"{source}: {100 * lost:.2g} % of the Moon's light is missing where the Sun is up; a detector's edge or missing data cuts it: "
+            "leave the acquisition out"
+        )
     tests = {
         "saturated": found.saturated > 0,
         "low_signal": found.mean < parameters.low_signal * sky.noise,
         "sky_doubt": found.sky > parameters.sky_doubt * found.total,
         "plateau": abs(found.plateau_growth) > parameters.plateau_limit,
+        "lost_light": lost > parameters.expected.flag_lost,
+        "second_object": found.stars > 0 or extra > parameters.expected.flag_extra,
     }
     left, right = np.array_split(sky.level, 2)
     return {
@@ -121,7 +135,21 @@ def _signal_of_band(
         "signal_to_noise": found.mean
         / float(Noise(max(noise.floor, sky.noise), noise.slope).sigma(np.array(found.mean))),
         "plateau_growth": found.plateau_growth,
+        "lost_light": lost,
+        "extra_light": extra,
         "flags": ",".join(flag for flag, raised in tests.items() if raised),
         "growth": record(found.growth, "dilation", "1"),
         **picture.finished(float(np.median(sky.level))),
     }
+
+
+def _balance(
+    picture: Picture, sky: Sky, place: tuple[Ellipse, Scan], disk: xr.Dataset, parameters: SignalParameters
+) -> tuple[float, float]:
+    """Shares of light missing and beside the lit disk, by the picture."""
+    level = float(np.median(sky.level))
+    means = picture.finished(level)["quicklook"].values
+    # a sample has at least as many pixels as its side
+    noise = sky.noise / picture.step**0.5
+    light = float(np.radians(disk["sun_angle"])), float(np.radians(disk["phase"]))
+    return light_balance(means, picture.step, noise, place, light, parameters.expected)

@@ -12,13 +12,15 @@ _OUTLIER_SIGMA = 3.0
 
 @dataclass(frozen=True)
 class SolidAngle:
-    """Solid angles [sr] over band. `gap` is limb over rates minus one in each band, NaN where the product has no rates; `uncertainty` is relative, k = 1."""
+    """Solid angles [sr] over band. `gap` is limb over rates minus one in each band, NaN where no rates are known. Relative uncertainties (k = 1): `fit` of the
+    limb, and `half_gap`, half of what the limbs of all bands together differ from the rates beyond `fit`, NaN where no rates are known."""
 
     used: xr.DataArray
     limb: xr.DataArray
     rates: xr.DataArray
     gap: xr.DataArray
-    uncertainty: xr.DataArray
+    fit: xr.DataArray
+    half_gap: xr.DataArray
 
 
 def solid_angle(disk: xr.Dataset, apparent_radius_rad: xr.DataArray) -> SolidAngle:
@@ -37,11 +39,11 @@ def solid_angle(disk: xr.Dataset, apparent_radius_rad: xr.DataArray) -> SolidAng
     fit = ((column**2 + line**2) ** 0.5).drop_attrs()
     scale, spread = _agreed(gap.values, fit.values)
     used = (rates * (1.0 + scale)).where(np.isfinite(gap), limb)
-    own = (fit**2 + (gap / 2) ** 2) ** 0.5
-    joint = float(np.hypot(spread, scale / 2)) if np.isfinite(scale) else np.nan
-    return SolidAngle(
-        used, limb, rates, gap, xr.full_like(fit, joint).where(np.isfinite(gap), own.where(np.isfinite(own), fit))
-    )
+    joint = xr.full_like(fit, spread).where(np.isfinite(gap), fit)
+    # a gap that the fit explains is in the budget already
+    beyond = float(np.sqrt(max(scale**2 - spread**2, 0.0))) if np.isfinite(scale) else np.nan
+    half_gap = xr.full_like(gap, beyond / 2).where(np.isfinite(gap))
+    return SolidAngle(used, limb, rates, gap, joint, half_gap)
 
 
 def _agreed(gap: np.ndarray, fit: np.ndarray) -> tuple[float, float]:

@@ -45,6 +45,8 @@ _DISK_UNITS = {
     "sample_angle_column": "rad",
     "sample_angle_line": "rad",
     "nominal_angle_line": "rad",
+    "sun_angle": "deg",
+    "phase": "deg",
 }
 
 
@@ -52,11 +54,11 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
     """The disk of the Moon in each band, over "band" in the sensor's order.
 
     Centre, semi-axes (along lines in lines of the disk's mean scan rate) and their uncertainties in pixels, the crossing time, flags; limb points and
-    profile across the limb as records. `sample_angle_line` is the rate of the product times the line period (NaN without rates). Where rates and dates
-    allow, the disk is found in one band of each pixel size and carried to the others (`carried`), each of which is searched anew where its own limb
-    disagrees. InputError names file and band where there is no whole Moon.
+    profile across the limb as records; the Sun's direction and the phase as `sun` has them. `sample_angle_line` is the rate of the product times the line
+    period (NaN without rates). Where rates and dates allow, the disk is found in one band of each pixel size and carried to the others (`carried`), each of
+    which is searched anew where its own limb disagrees. InputError names file and band where there is no whole Moon.
     """
-    sun = require(sun, {"sun_angle": "rad"}, "direction of the Sun")
+    sun = require(sun, {"sun_angle": "rad", "phase": "deg"}, "direction of the Sun")
     names = bands_of(acquisition, sensor)
     rows: dict[str, dict[str, Any]] = {}
     for leader, others in _families(names, sensor):
@@ -70,6 +72,10 @@ def lunar_disk(acquisition: Acquisition, sensor: Sensor, sun: xr.Dataset, parame
             angle_rad = float(sun["sun_angle"].sel(band=name))
             row = _carried(acquisition, sensor, (leader, reference), name, angle_rad, parameters)
             rows[name] = row or _extracted(acquisition, sensor, name, angle_rad, parameters)[1]
+    for name in names:
+        # what the light of the disk is held against
+        rows[name] |= {"sun_angle": float(np.degrees(sun["sun_angle"].sel(band=name)))}
+        rows[name] |= {"phase": float(sun["phase"].sel(band=name))}
     return over_bands(names, [rows[name] for name in names], _DISK_UNITS)
 
 
@@ -204,5 +210,5 @@ def _mean_rate(image: BandImage, scan: Scan) -> float:
 LUNAR_DISK = Step("lunar_disk", "3", ("acquisition", "sensor", "sun"), DiskParameters, lunar_disk)
 DISK_SIGNAL = Step("disk_signal", "3", ("acquisition", "sensor", "disk"), SignalParameters, signal_of_disk)
 LUNAR_GAIN = Step(
-    "lunar_gain", "2", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
+    "lunar_gain", "3", ("disk", "signal", "geometry", "sensor", "po", "model"), GainParameters, lunar_gain
 )

@@ -21,6 +21,7 @@ from calib.report.summary import DATES, DISK, GAIN, SIGNAL, coefficient, gain_of
 _COLUMNS = (
     (GAIN, "irradiance_measured", "E measured", "W m⁻² µm⁻¹", 4),
     (GAIN, "irradiance_model", "E model", "W m⁻² µm⁻¹", 4),
+    (GAIN, "model_spread", "spread between models", "of E model", 2),
     (GAIN, "solid_angle", "solid angle of a sample", "sr", 4),
     (GAIN, "oversampling", "oversampling", "", 4),
     (SIGNAL, "mean_signal", "mean signal", "DN", 3),
@@ -172,7 +173,7 @@ def _table(
         columns.append((("valid", ""), _texts(gain["valid"].astype(float), lambda value: "yes" if value else "no")))
     for step, variable, heading, unit, digits in _COLUMNS:
         data = case.results[step].data if step in case.results else xr.Dataset()
-        if variable in data:
+        if variable in data and data[variable].notnull().any():
             columns.append(((heading, unit), _texts(data[variable].astype(float), _digits(digits))))
     rows = tuple((band, tuple(cells.get(band, text.NOTHING) for _, cells in columns)) for band in bands)
     return tuple(heading for heading, _ in columns), rows

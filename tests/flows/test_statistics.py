@@ -168,7 +168,7 @@ def test_irradiance_and_uncertainty_are_those_of_the_calibration(finished: Finis
     for row, subject in enumerate(sorted(by_name)):
         gain = by_name[subject]["lunar_gain"].data
         np.testing.assert_array_equal(series["irr_obs"][row], gain["irradiance_measured"])
-        of_image = ("noise", "sky", "aperture", "defects", "solid_angle")
+        of_image = ("noise", "sky", "aperture", "defects", "lunar_radius", "solid_angle", "oversampling")
         relative = np.sqrt(sum((gain[f"k__u_{name}"].values / gain["k"].values) ** 2 for name in of_image))
         np.testing.assert_allclose(series["irr_obs_unc"][row] / series["irr_obs"][row], relative, rtol=1e-12)
         np.testing.assert_array_equal(series["dc_obs"][row], by_name[subject]["disk_signal"].data["signal"].round())

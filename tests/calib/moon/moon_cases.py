@@ -21,7 +21,9 @@ from calib.simulate.scene import MoonScene, crossing_times
 from calib.uncertainty import from_dataset
 
 #: what the image itself tells; model, spectra and response are the same in simulation and calibration
-FROM_THE_IMAGE = ("noise", "sky", "aperture", "defects", "solid_angle")
+FROM_THE_IMAGE = ("noise", "sky", "aperture", "defects", "solid_angle", "oversampling")
+#: of the solid angle: the mean radius of a scene's limb is drawn with half of the relief, 0.025 % of the radius
+_SIMULATED_RADIUS = 0.0005
 
 
 def direction(longitude_deg: float, latitude_deg: float) -> np.ndarray:
@@ -95,9 +97,9 @@ def calibrated(
 
 
 def pulls(gain: xr.Dataset) -> np.ndarray:
-    """Error of k of each band over the uncertainty that the image tells."""
+    """Error of k of each band over the uncertainty that the image tells, and that of the scenes' own mean radius."""
     components = {item.name: item.values for item in from_dataset(gain, "k").components}
-    variance = sum(components[name] ** 2 for name in FROM_THE_IMAGE)
+    variance = sum(components[name] ** 2 for name in FROM_THE_IMAGE) + (_SIMULATED_RADIUS * gain["k"]) ** 2
     return np.asarray((gain["k"] - gain["k_true"]) / np.sqrt(variance))
 
 

@@ -177,6 +177,7 @@ def moon(tmp_path: Path) -> Callable[..., Case]:
             {
                 "sun_angle": per_band(names, scene.sun_angle_deg, "deg"),
                 "north_angle": per_band(names, 90.0, "deg"),
+                "phase": per_band(names, scene.phase_deg, "deg"),
                 "apparent_radius": per_band(names, RADIUS_RAD, "rad"),
             }
         )
@@ -216,4 +217,8 @@ def large_case(path: str, pixel_rad: float, oversampling: float) -> tuple[Acquis
     object.__setattr__(
         sensor, "__dict__", {**sensor.__dict__, "pixel_angle_across": pixel_rad, "pixel_angle_along": pixel_rad}
     )
-    return acquisition, sensor, xr.Dataset({"sun_angle": per_band(["B1"], 0.0, "deg")})
+    return (
+        acquisition,
+        sensor,
+        xr.Dataset({"sun_angle": per_band(["B1"], 0.0, "deg"), "phase": per_band(["B1"], 40.0, "deg")}),
+    )
