@@ -10,7 +10,7 @@ from pydantic import Field
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
-from calib.moon.straylight.correction import SCENARIOS, corrected_maps, disk_effect, factors_left
+from calib.moon.straylight.correction import SCENARIOS, corrected_maps, disk_effect, factors_left, hidden_effect
 from calib.moon.straylight.estimate import Estimate, StraylightParameters, band_sky, clean_disks, estimate_kernels
 from calib.moon.straylight.maps import disk_maps
 from calib.moon.straylight.templates import Kernel
@@ -171,6 +171,7 @@ def _per_band(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
     """Halo, noise, effect on the sum over the disk; and what each order of corrections leaves of each kernel."""
     bands, maps = estimate.maps.bands, estimate.maps
     effects = disk_effect(maps, estimate.kernels)
+    hidden = hidden_effect(maps, estimate.kernels, estimate.limit * estimate.sensitivity)
     left = np.full((len(bands), most, len(SCENARIOS) + 1), _NAN)
     for slot, scenario in enumerate(SCENARIOS, start=1):
         for row, (band, factors) in enumerate(
@@ -187,6 +188,7 @@ def _per_band(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
         "halo": ([_halo(estimate.kernels[band]) for band in bands], "1"),
         "disk_effect": ([effects[band][1] for band in bands], "1"),
         "disk_effect_uncertainty": ([_effect_uncertainty(estimate, band, effects[band][0]) for band in bands], "1"),
+        "disk_effect_hidden": ([hidden[band] for band in bands], "1"),
     }
     return {
         **{
@@ -296,5 +298,5 @@ def _pictures(estimate: Estimate) -> dict[str, xr.DataArray]:
 
 
 LUNAR_STRAYLIGHT = Step(
-    "lunar_straylight", "1", ("acquisition", "sensor", "disk"), LunarStraylightParameters, lunar_straylight
+    "lunar_straylight", "2", ("acquisition", "sensor", "disk"), LunarStraylightParameters, lunar_straylight
 )
