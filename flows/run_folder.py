@@ -75,8 +75,8 @@ def _rows_of(
         row |= {"crossing_utc": f"{crossing.astype('datetime64[ms]')}Z", "phase_deg": round(float(phase), 4)}
         row |= {"k": round(float(k), 6), "u_k": round(float(u_k), 6)}
         row |= {f"{name}_DN_per_W_m-2_sr-1_um-1": float(f"{values[number]:.6g}") for name, values in gains.items()}
-        for name in _STRAYLIGHT if effect is not None else ():
-            row[name] = round(float(effect[name].sel(band=band)), 6)
+        if effect is not None:
+            row |= {name: round(float(effect[name].sel(band=band)), 6) for name in _STRAYLIGHT}
         row |= {"valid": bool(data["valid"].values[number]), "flags": str(data["flags"].values[number])}
         rows.append(row | {"po": inputs["po"].label, "orbit": inputs["orbit"].label})
     return rows

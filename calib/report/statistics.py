@@ -73,9 +73,7 @@ class _Column:
     cells: dict[_Row, Any] = field(default_factory=dict)
 
 
-def statistics(
-    measurements: Sequence[Measurement], steps: Sequence[str], optional: Collection[str] = ()
-) -> pa.Table:
+def statistics(measurements: Sequence[Measurement], steps: Sequence[str], optional: Collection[str] = ()) -> pa.Table:
     """The table of the measurements, by date, then by band in the sensor's order; `steps` are those of the method, in its order, of which `optional`
     are not missing where they gave no result.
 
@@ -92,7 +90,11 @@ def statistics(
         for step in order:
             if step in item.results:
                 _add_step(found, step, item, item.results[step])
-    columns = _identity(ordered, [step for step in steps if step not in optional]) | _named(found, order) | _provenance(ordered, order)
+    columns = (
+        _identity(ordered, [step for step in steps if step not in optional])
+        | _named(found, order)
+        | _provenance(ordered, order)
+    )
     rows = [_Row(item.acquisition, band) for item in ordered for band in item.bands]
     schema = pa.schema([_field(name, column) for name, column in columns.items()])
     arrays = [pa.array([column.cells.get(row) for row in rows], type=TYPES[column.kind]) for column in columns.values()]

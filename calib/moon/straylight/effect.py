@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from calib.steps import NoParameters, Step
@@ -17,7 +16,7 @@ TREATMENT = "straylight"
 CORRECTED, REPORTED = "corrected", "reported"
 
 
-def signal_without_straylight(signal: xr.Dataset, straylight: xr.Dataset, parameters: NoParameters) -> xr.Dataset:
+def signal_without_straylight(signal: xr.Dataset, straylight: xr.Dataset, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
     """The sum over the disk divided by one plus the stray light's share of it, over band; the uncertainty of that share is the component `straylight`.
 
     `signal` as DISK_SIGNAL gives it, `straylight` as LUNAR_STRAYLIGHT.
@@ -26,13 +25,13 @@ def signal_without_straylight(signal: xr.Dataset, straylight: xr.Dataset, parame
     return _treated(signal, CORRECTED, (effect, doubt), 1 / (1 + effect), doubt / (1 + effect))
 
 
-def signal_with_straylight(signal: xr.Dataset, straylight: xr.Dataset, parameters: NoParameters) -> xr.Dataset:
+def signal_with_straylight(signal: xr.Dataset, straylight: xr.Dataset, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
     """The sum over the disk as it is, with the stray light in it as the component `straylight`: its share and the uncertainty of that."""
     effect, doubt = _effect(signal, straylight)
-    return _treated(signal, REPORTED, (effect, doubt), xr.ones_like(effect), np.hypot(effect, doubt))
+    return _treated(signal, REPORTED, (effect, doubt), xr.ones_like(effect), (effect**2 + doubt**2) ** 0.5)
 
 
-def straylight_effect(gain: xr.Dataset, signal: xr.Dataset, parameters: NoParameters) -> xr.Dataset:
+def straylight_effect(gain: xr.Dataset, signal: xr.Dataset, parameters: NoParameters) -> xr.Dataset:  # noqa: ARG001
     """k and the gain proposed with and without the stray light, over band. `gain` as LUNAR_GAIN made it from `signal`, one of the two above."""
     gain = require(gain, {"k": "1", "gain_used": "DN / (W m-2 sr-1 um-1)"}, "gain")
     signal = signal.sel(band=gain["band"].values)
@@ -58,7 +57,7 @@ def _effect(signal: xr.Dataset, straylight: xr.Dataset) -> tuple[xr.DataArray, x
     names = ("disk_effect", "disk_effect_uncertainty", "disk_effect_hidden")
     straylight = require(straylight, dict.fromkeys(names, "1"), "stray light").sel(band=signal["band"].values)
     effect, found, hidden = (straylight[name].drop_attrs() for name in names)
-    return effect, np.hypot(found, hidden)
+    return effect, (found**2 + hidden**2) ** 0.5
 
 
 def _treated(
