@@ -36,6 +36,9 @@ PATHS: list[dict[str, Any]] = [
     {"kind": "crosstalk", "band": "B8", "source": "B9", "factor": 0.006, "column_shift": 30, "blur": 8},
     {"kind": "crosstalk", "band": "B9", "source": "B7", "factor": 0.01, "column_shift": -20, "blur": 8},
 ]
+#: maps of fewer cells than the default, for time
+COARSE = {"lunar_straylight": {"radius_cells": 32}}
+CELLS = ("--set", "radius_cells=32")
 SETTINGS: dict[str, object] = {"binning": 4, "straylight": PATHS, "gain_error_rms": "0 %"}
 
 
@@ -56,7 +59,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     for treatment in ("none", "report", "correct"):
         place = tmp_path_factory.mktemp(treatment)
         # one archive: what does not depend on the treatment is reused
-        done[treatment] = run(write_request(place, folder, folder / "archive", straylight=treatment))
+        keys = {"straylight": treatment, "parameters": COARSE if treatment != "none" else {}}
+        done[treatment] = run(write_request(place, folder, folder / "archive", **keys))
     return Runs(folder, product, done)
 
 
@@ -140,7 +144,7 @@ def test_shipped_request() -> None:
 def test_an_acquisition_without_it_is_run_again(runs: Runs, etalon: Callable[..., Answer], tmp_path: Path) -> None:
     """The sum over the disk of the corrected image is the corrected sum."""
     answer = etalon(
-        "moon", "straylight", runs.product, "--output", tmp_path / "out", "--correct", "--order", "TYPE2_TYPE1"
+        "moon", "straylight", runs.product, "--output", tmp_path / "out", "--correct", "--order", "TYPE2_TYPE1", *CELLS
     )
     assert (answer.code, answer.err) == (0, "") and "Corrected (TYPE2_TYPE1)" in answer.out
     made = open_acquisition(tmp_path / "out" / "corrected" / runs.product.name)
@@ -188,14 +192,22 @@ def test_a_correction_that_is_off_is_mended(runs: Runs, etalon: Callable[..., An
     true = [StraylightPath.model_validate(path) for path in PATHS]
     known = [path.model_copy(update={"factor": 0.6 * path.factor}) for path in true]
     source = open_acquisition(runs.product)
-    _, (moon,), _ = straylight_of([source])
+    _, (moon,), _ = straylight_of([source], [("radius_cells", 32)])
     gains = load_gains("venus").in_force(source.start, source.versions["PHGAIN"]).gains
     kernels = kernels_of_paths(known, moon.maps, gains)
     half_corrected = write_corrected(source, moon.sensor, moon.maps, kernels, "TYPE1_TYPE2", tmp_path / source.name)
     files = in_force(tmp_path / "in_force", known)
     words = [item for file in files for item in ("--strlgt", file)]
     answer = etalon(
-        "moon", "straylight", half_corrected, "--output", tmp_path / "out", "--propose-from", "2019-06-01", *words
+        "moon",
+        "straylight",
+        half_corrected,
+        "--output",
+        tmp_path / "out",
+        "--propose-from",
+        "2019-06-01",
+        *words,
+        *CELLS,
     )
     assert (answer.code, answer.err) == (0, "") and "not in the proposal" not in answer.out
     data = from_bytes((tmp_path / "out" / "straylight.nc").read_bytes())
@@ -219,7 +231,7 @@ def test_proposals_from_nothing_are_valid(
     runs: Runs, etalon: Callable[..., Answer], tmp_path: Path, shared: Path
 ) -> None:
     schemas = shared / "interfaces" / "venus_icd"
-    answer = etalon("moon", "straylight", runs.product, "--output", tmp_path / "out", "--propose-from", "2019-04-01", "--schemas", schemas)  # fmt: skip
+    answer = etalon("moon", "straylight", runs.product, "--output", tmp_path / "out", "--propose-from", "2019-04-01", "--schemas", schemas, *CELLS)  # fmt: skip
     assert answer.code == 0 and answer.out.count("Proposed: ") == 3 and "against the schemas" not in answer.out
 
 

@@ -14,7 +14,9 @@ from calib.moon.straylight.joint import OUTLIER_SIGMAS, Joint, joint_dataset, jo
 from calib.moon.straylight.maps import DiskMaps
 from calib.moon.straylight.steps import LunarStraylightParameters
 
-PARAMETERS = StraylightParameters()
+#: a shorter reach than the default, for time
+PARAMETERS = StraylightParameters(ghost_reach=0.2)
+SCENES = 3
 PATHS = [
     Injected("B7", "B7", 0.0022, 75, -40, 10),
     # hidden in a single noisy image
@@ -31,14 +33,14 @@ def scene(number: int, paths: list[Injected], noise: float = 0.5) -> DiskMaps:
         offsets,
         noise=noise,
         seed=number + 40,
-        phase_deg=[30, 44, 15, 50][number],
-        sun_deg=[20, 120, 200, 290][number],
+        phase_deg=[30, 44, 15][number],
+        sun_deg=[20, 120, 200][number],
     ).maps(paths)
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[DiskMaps]:
-    return [scene(number, PATHS) for number in range(4)]
+    return [scene(number, PATHS) for number in range(SCENES)]
 
 
 @pytest.fixture(scope="module")
@@ -71,32 +73,35 @@ def test_all_kernels_within_smaller_uncertainties(scenes: list[DiskMaps], joint:
         sigma = float(np.sqrt(found.covariance[first, first])) * ratio
         assert abs(kernel.factor * ratio - path.share) < 3.5 * sigma and sigma < 1e-4, path
         assert abs(kernel.x * RADIUS - path.column) < 8, path
-    # four images of equal noise: half the limit, give or take what each shows of the sky
-    assert np.median(joint.estimates[0].sensitivity / alone.sensitivity) == pytest.approx(0.5, abs=0.15)
+    # three images of equal noise, give or take what each shows of the sky
+    assert np.median(joint.estimates[0].sensitivity / alone.sensitivity) == pytest.approx(3**-0.5, abs=0.15)
     for band in ("B7", "B8"):
         square, freedom = joint.chi_square(band)
-        assert (freedom == 3).all() and (square < 20).all()
+        assert (freedom == SCENES - 1).all() and (square < 20).all()
         assert np.abs(joint.pulls(band)).max() < OUTLIER_SIGMAS
 
 
 def test_one_that_departs_is_named() -> None:
-    other = [replace(path, share=path.share * (2.5 if path.band == path.source else 1)) for path in PATHS]
-    scenes = [scene(number, other if number == 2 else PATHS, noise=0.3) for number in range(4)]
+    scenes = []
+    for number in range(SCENES):
+        # one band, for time
+        moons = StrayMoons({"B7": 41.0}, {"B7": 0.0}, noise=0.3, seed=number, phase_deg=[30, 44, 15][number])
+        scenes.append(moons.maps([replace(PATHS[0], share=0.0055 if number == 2 else 0.0022)]))
     joint = joint_estimate(scenes, PARAMETERS)
-    ghost = next(number for number, item in enumerate(joint.estimates[0].kernels["B7"]) if item.kind == "ghost")
+    ghost = int(np.argmax([item.kind == "ghost" for item in joint.estimates[0].kernels["B7"]]))
     pulls = np.abs(joint.pulls("B7")[:, ghost])
     assert np.argmax(pulls) == 2 and pulls[2] > OUTLIER_SIGMAS
 
 
 def test_a_dataset_of_all(joint: Joint) -> None:
-    names = [f"M{number}" for number in range(4)]
+    names = [f"M{number}" for number in range(SCENES)]
     data = joint_dataset(joint, names, LunarStraylightParameters())
     assert list(data["acquisition"].values) == names
     told = np.isfinite(data["share"])
     assert int(told.sum()) == len(PATHS)
     for name in ("acquisition_share", "acquisition_share_uncertainty", "acquisition_pull"):
         assert data[name].dims == ("acquisition", "band", "kernel")
-        assert np.isfinite(data[name].where(told, drop=True)).sum() >= 4 * len(PATHS) - 1
+        assert np.isfinite(data[name].where(told, drop=True)).sum() >= SCENES * len(PATHS) - 1
     # weighted together, what each gives is what all give
     weight = data["acquisition_share_uncertainty"] ** -2.0
     mean = (weight * data["acquisition_share"]).sum("acquisition") / weight.sum("acquisition")
@@ -106,7 +111,7 @@ def test_a_dataset_of_all(joint: Joint) -> None:
 
 
 def test_no_kernels_in_clean_moons() -> None:
-    found = joint_estimate([scene(number, []) for number in range(4)], PARAMETERS)
+    found = joint_estimate([scene(number, []) for number in range(SCENES)], PARAMETERS)
     assert not any(found.estimates[0].kernels.values())
 
 
