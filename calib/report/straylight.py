@@ -18,6 +18,8 @@ from calib.types import Result
 _CELL, _LEFT, _TOP = 46, 46, 34
 _TILE, _ACROSS, _GAP = 148, 6, 4
 _NAME = "#ffffff"
+#: bands of the widest matrix: a narrower one is not drawn larger in a report
+_WIDEST = 12
 #: of the colours of the maps, in sigmas of a cell's noise at least
 _LEAST_SIGMAS = 4.0
 
@@ -56,11 +58,11 @@ def section(results: Mapping[str, Result]) -> Markup:
         return Markup("")
     data = results[FOUND].data
     figures = Markup(
-        '<div class="row"><figure><div style="max-width: {}px">{}</div><figcaption><b>Stray light.</b> Light of each source (across) in each band (down), '
+        '<div class="row"><figure>{}<figcaption><b>Stray light.</b> Light of each source (across) in each band (down), '
         "% of the mean of the band's own disk; a dot: nothing found; empty: not to be seen.</figcaption></figure>"
         '<figure class="sheet"><img alt="sky around the Moon before and after the correction" loading="lazy" src="{}"/><figcaption><b>Sky before '
         "and after.</b> What the correction leaves below must be even noise.</figcaption></figure></div>"
-    ).format(_LEFT + 4 + _CELL * data.sizes["band"], matrix(data), maps_sheet(data))
+    ).format(matrix(data, _WIDEST), maps_sheet(data))
     return _effects(results, treated) + figures
 
 
@@ -97,8 +99,10 @@ def _effects(results: Mapping[str, Result], treated: str) -> Markup:
     ).format(TREATED[treated], head, rows)
 
 
-def matrix(data: xr.Dataset) -> Markup:
+def matrix(data: xr.Dataset, columns: int = 0) -> Markup:
     """The shares of a LUNAR_STRAYLIGHT result in % of the disk's mean, bands down, sources across: ghosts on the diagonal, what is not found as a dot.
+
+    Drawn with room for so many `columns` at least.
 
     Entries of one detector unit are framed. Light added is drawn in a warm colour, light taken away in a cold one. Every cell tells its detection limit.
     """
@@ -116,7 +120,7 @@ def matrix(data: xr.Dataset) -> Markup:
         '<text class="name" transform="translate(11 {}) rotate(-90)">band [% of its disk]</text>'
     ).format(_LEFT + size / 2, _TOP + size / 2)
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="matrix of stray light">{}{}</svg>').format(
-        _LEFT + size + 4, _TOP + size + 4, names, body
+        _LEFT + max(size, _CELL * columns) + 4, _TOP + size + 4, names, body
     )
 
 
