@@ -49,7 +49,10 @@ def moon_irradiance(
 
 @moon_app.command("straylight")
 def moon_straylight(
-    product: Annotated[Path, typer.Argument(metavar="MOON", help="a Moon acquisition: a product's folder or header")],
+    products: Annotated[
+        list[Path],
+        typer.Argument(metavar="MOON...", help="Moon acquisitions (folder or header); several are searched together"),
+    ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="an empty or new folder: a page, two tables, a netCDF")],
     settings: Annotated[
         list[str] | None,
@@ -57,10 +60,38 @@ def moon_straylight(
             "--set", metavar="KEY=VALUE", help="change a key of the search; repeatable; see docs/straylight.md"
         ),
     ] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="also write the acquisitions without the stray light, as plain products")
+    ] = False,
+    order: Annotated[
+        str, typer.Option(help="of the corrections: TYPE1, TYPE2, TYPE1_TYPE2, TYPE2_TYPE1")
+    ] = "TYPE1_TYPE2",
+    propose_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="also propose STRLGT files (Venµs), valid from this day on, UTC")
+    ] = None,
+    strlgt: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="STRLGT file in force that the proposal is based on; repeatable, one a band"),
+    ] = None,
+    schemas: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="also validate the proposal against the mission's schemas")
+    ] = None,
 ) -> None:
     """Find the residual stray light in the sky around the Moon: ghosts of each band (CT1) and crosstalk between bands (CT2), with detection limits."""
+    from calib.errors import RequestError
+    from calib.moon.straylight.correction import SCENARIOS
+    from flows.cli_products import day_of
     from flows.request import parse_setting
-    from flows.straylight import write_straylight
+    from flows.straylight import Wishes, write_straylight
+    from flows.straylight_proposal import Proposal
 
-    for line in write_straylight(product, output, [parse_setting(setting) for setting in settings or ()]):
+    if order not in SCENARIOS:
+        raise RequestError(f"--order {order}: not known; one of {', '.join(SCENARIOS)}")
+    if propose_from is None and (strlgt or schemas):
+        raise RequestError("--strlgt and --schemas are for a proposal; say from which day on with --propose-from")
+    proposal = (
+        None if propose_from is None else Proposal(day_of(propose_from, "--propose-from"), tuple(strlgt or ()), schemas)
+    )
+    wishes = Wishes(tuple(parse_setting(setting) for setting in settings or ()), order if correct else None, proposal)
+    for line in write_straylight(products, output, wishes):
         print(line)

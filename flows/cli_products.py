@@ -106,7 +106,7 @@ def propose_gains(
     from calib.products.venus_parameters.values import read_gains
 
     gains = read_gains(values)
-    _propose(lambda: propose_phgain(based_on, gains, _day(start), out, note), schemas)
+    _propose(lambda: propose_phgain(based_on, gains, day_of(start), out, note), schemas)
 
 
 @parameters_app.command("noismo")
@@ -118,7 +118,7 @@ def propose_noise(
     from calib.products.venus_parameters.values import read_noise
 
     coefficients = read_noise(values)
-    _propose(lambda: propose_noismo(based_on, coefficients, _day(start), out, note), schemas)
+    _propose(lambda: propose_noismo(based_on, coefficients, day_of(start), out, note), schemas)
 
 
 @parameters_app.command("strlgt")
@@ -137,7 +137,7 @@ def propose_straylight(
         content = open_parameters(based_on).content
         if not isinstance(content, Straylight):
             raise RequestError(f"{based_on}: no GIP_STRLGT file; the proposal needs the one in force")
-        return propose_strlgt(based_on, content.with_factors(factors), _day(start), out, note)
+        return propose_strlgt(based_on, content.with_factors(factors), day_of(start), out, note)
 
     _propose(propose, schemas)
 
@@ -159,10 +159,11 @@ def _propose(propose: Callable[[], Path], schemas: Path | None) -> None:
     raise typer.Exit(1 if faults else 0)
 
 
-def _day(text: str) -> np.datetime64:
+def day_of(text: str, option: str = "--from") -> np.datetime64:
+    """The day that an option gives; RequestError where it is none."""
     from calib.products.files import utc_date
 
     try:
-        return utc_date(text, "--from")
+        return utc_date(text, option)
     except InputError as error:
         raise RequestError(str(error).replace("the file is damaged", "write it as 2024-01-01")) from error

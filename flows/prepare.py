@@ -14,7 +14,7 @@ from calib.readiness import missing_for
 from calib.sensor import GainHistory, Sensor, load_gains, load_sensor
 from calib.types import Content
 from flows.method import Method
-from flows.moon import MOON
+from flows.moon import BY_STRAYLIGHT
 from flows.orbit import arc_for, read_orbits
 from flows.product_inputs import official_gains, orbit_inside, with_axes
 from flows.request import Request, expand
@@ -22,7 +22,8 @@ from flows.runner import Case, Outcome, explain_failure
 from flows.scan import with_scan
 from orbit_aux.errors import OrbitError
 
-METHODS: dict[str, Method] = {"moon": MOON}
+#: by the key `method` of a request, then by its key `straylight`
+METHODS: dict[str, dict[str, Method]] = {"moon": BY_STRAYLIGHT}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def prepare(request: Request, source: str = "request") -> Prepared:
 
     A faulty request raises; a faulty product or a missing orbit refuses its acquisition.
     """
-    method = METHODS[request.method]
+    method = METHODS[request.method][request.straylight]
     parameters = method.parameters(request.parameters, source)
     sources = _Sources(request)
     cases: dict[str, Case] = {}

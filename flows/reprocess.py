@@ -105,7 +105,7 @@ def carry_out(plan: Plan, archive: Archive, engine: str, listen: Listener | None
 
 def _requests(archive: Archive) -> dict[str, tuple[Request, dict[str, str]]]:
     """By run folder: its request, and the keys by acquisition of the current coefficients that it holds; the latest run that holds a key counts."""
-    finals = {method.final.name for method in METHODS.values()}
+    finals = {method.final.name for several in METHODS.values() for method in several.values()}
     current = {entry.key for name in finals for entry in archive.results(step=name, current_only=True)}
     found: dict[str, tuple[Request, dict[str, str]]] = {}
     for folder in reversed(archive.runs()):

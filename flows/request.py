@@ -42,6 +42,10 @@ class Request(Model):
         default="auto",
         description="gains in force: those that the product carries, or the table's; auto: the product's if it has them",
     )
+    straylight: Literal["none", "report", "correct"] = Field(
+        default="none",
+        description="stray light around the Moon: not looked for; found and told, k as measured with it in the budget; or taken off k",
+    )
     model: str = Field(
         default="rolo2005",
         description="lunar irradiance model: a name in configs/models, a .yaml file or a LIME coefficient file (.nc)",

@@ -15,6 +15,12 @@ from calib import config
 from calib.archive import Archive
 from calib.config import complete
 from calib.lineage import circumstances
+from calib.moon.straylight.effect import (
+    SIGNAL_WITH_STRAYLIGHT,
+    SIGNAL_WITHOUT_STRAYLIGHT,
+    STRAYLIGHT_EFFECT,
+    TREATMENT,
+)
 from calib.report import Case as ReportCase
 from calib.report import Change, RunReport, write_report
 from calib.types import Result
@@ -22,6 +28,8 @@ from calib.uncertainty import from_dataset
 from flows.prepare import Prepared
 from flows.runner import Outcome
 from flows.statistics import write_run_statistics
+
+_STRAYLIGHT = ("k_uncorrected", "k_corrected", "k_straylight_uncertainty")
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,16 @@ def coefficient_rows(prepared: Prepared, outcomes: Sequence[Outcome]) -> list[di
         {**row, "state": outcome.states.get(final, ""), "key": outcome.results[final].key}
         for outcome in outcomes
         if final in outcome.results
-        for row in _rows_of(outcome.subject, outcome.results[final], inputs[outcome.subject])
+        for row in _rows_of(outcome.subject, outcome.results, final, inputs[outcome.subject])
     ]
 
 
-def _rows_of(subject: str, result: Result, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    data = result.dataset
-    uncertainty = from_dataset(result.content, "k").total().values
+def _rows_of(
+    subject: str, results: Mapping[str, Result], final: str, inputs: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    data = results[final].dataset
+    uncertainty = from_dataset(results[final].content, "k").total().values
+    effect = results[STRAYLIGHT_EFFECT.name].dataset if STRAYLIGHT_EFFECT.name in results else None
     gains = {name: data[name].values for name in ("gain_used", "gain_proposed", "gain_uncertainty")}
     columns = zip(
         data["band"].values,
@@ -64,6 +75,8 @@ def _rows_of(subject: str, result: Result, inputs: Mapping[str, Any]) -> list[di
         row |= {"crossing_utc": f"{crossing.astype('datetime64[ms]')}Z", "phase_deg": round(float(phase), 4)}
         row |= {"k": round(float(k), 6), "u_k": round(float(u_k), 6)}
         row |= {f"{name}_DN_per_W_m-2_sr-1_um-1": float(f"{values[number]:.6g}") for name, values in gains.items()}
+        if effect is not None:
+            row |= {name: round(float(effect[name].sel(band=band)), 6) for name in _STRAYLIGHT}
         row |= {"valid": bool(data["valid"].values[number]), "flags": str(data["flags"].values[number])}
         rows.append(row | {"po": inputs["po"].label, "orbit": inputs["orbit"].label})
     return rows
@@ -110,6 +123,7 @@ def _summary(prepared: Prepared, facts: RunFacts) -> dict[str, Any]:
             "reason": outcome.reason,
             "states": dict(outcome.states),
             "keys": {name: result.key for name, result in outcome.results.items()},
+            **_straylight_of(outcome),
         }
         for outcome in facts.outcomes
     ]
@@ -126,6 +140,20 @@ def _summary(prepared: Prepared, facts: RunFacts) -> dict[str, Any]:
         "steps_reused": states.count("reused"),
         "acquisitions": acquisitions,
     }
+
+
+def _straylight_of(outcome: Outcome) -> dict[str, Any]:
+    """Stray light in the sum over the disk by band, and what was done with it; nothing where it was not looked for."""
+    for step in (SIGNAL_WITH_STRAYLIGHT.name, SIGNAL_WITHOUT_STRAYLIGHT.name):
+        if step in outcome.results:
+            data = outcome.results[step].dataset
+            shares = (data["straylight_effect"].values, data["straylight_effect_uncertainty"].values)
+            told = {
+                str(band): {"share_of_the_disk": round(float(share), 7), "uncertainty": round(float(doubt), 7)}
+                for band, share, doubt in zip(data["band"].values, *shares, strict=True)
+            }
+            return {"straylight": {"signal": data.attrs[TREATMENT], "bands": told}}
+    return {}
 
 
 def _report_case(prepared: Prepared, outcome: Outcome, archive: Archive) -> ReportCase:
@@ -184,7 +212,9 @@ def _change_row(change: Change) -> dict[str, Any]:
 def _csv(rows: list[dict[str, Any]]) -> str:
     stream = io.StringIO()
     if rows:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        # a row may lack what a step of its acquisition did not give
+        names = max(rows, key=len)
+        writer = csv.DictWriter(stream, list(names), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return stream.getvalue()

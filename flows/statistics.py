@@ -13,7 +13,7 @@ from calib.errors import RequestError
 from calib.sensor import Sensor, load_sensor
 from calib.types import Result
 from flows.method import Method
-from flows.moon import MOON
+from flows.moon import BY_STRAYLIGHT, MOON
 from flows.runner import Outcome
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def write_run_statistics(
 
 def write_archive_statistics(archive: Archive, folder: Path) -> list[Path]:
     """Write the statistics of all that is current in an archive into a folder; returns the files. RequestError where the folder cannot be written."""
-    found = _current(archive, MOON)
+    found = _current(archive)
     if not found:
         raise RequestError(
             f"archive {archive.folder}: holds no result of method '{MOON.name}' yet; run a request first"
@@ -53,9 +53,12 @@ def _write(folder: Path, method: Method, found: dict[str, dict[str, Result]], se
     from calib.report.statistics_files import as_csv, as_parquet, column_list
 
     measurements = [Measurement(subject, results) for subject, results in sorted(found.items())]
-    table = statistics(measurements, [step.name for step in method.steps])
+    made = {name for results in found.values() for name in results}
+    # what other requests make beside the steps of this one, in the place that it has there
+    names = [name for name in _steps() if name in made or name in {step.name for step in method.steps}]
+    table = statistics(measurements, names, optional=set(names) - {step.name for step in method.steps})
     files = {TABLE: as_csv(table).encode(), PARQUET: as_parquet(table), COLUMNS: column_list(table).encode()}
-    observed = [item for item in measurements if has_irradiance(item)] if method is MOON else []
+    observed = [item for item in measurements if has_irradiance(item)] if method.name == MOON.name else []
     for sensor in sorted({item.sensor for item in observed}):
         files[f"glod_{sensor}.nc"] = glod_series([item for item in observed if item.sensor == sensor])
         camera = _camera(sensors.get(sensor, sensor), [item for item in observed if item.sensor == sensor])
@@ -83,19 +86,30 @@ def _spelled(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip(".") or "observation"
 
 
-def _current(archive: Archive, method: Method) -> dict[str, dict[str, Result]]:
-    """By acquisition: its current coefficients with the results that they were made from; without coefficients, and for steps beside them, what is
+def _steps() -> list[str]:
+    """All steps of all treatments of stray light, in the order in which people want to read of them; the coefficients last."""
+    found: list[str] = []
+    for method in BY_STRAYLIGHT.values():
+        names = [step.name for step in method.steps]
+        for place, name in enumerate(names):
+            if name not in found:
+                # behind the step that it follows
+                found.insert(found.index(names[place - 1]) + 1 if place and found else len(found), name)
+    return found
+
+
+def _current(archive: Archive) -> dict[str, dict[str, Result]]:
+    """By acquisition: its current coefficients with the results that they were made from and what was made from them; without coefficients, what is
     current of each step."""
     keys: dict[str, dict[str, str]] = {}
-    names = [step.name for step in method.steps]
+    names = _steps()
     for step in reversed(names):
         for entry in archive.results(step=step, current_only=True):
             mine = keys.setdefault(entry.subject, {})
+            chain = {name: key for name, key in _chain(archive, entry.key).items() if name in names}
             # what is current of a step need not be what the coefficients were made from
-            if step not in mine:
-                mine |= {
-                    name: key for name, key in _chain(archive, entry.key).items() if name in names and name not in mine
-                }
+            if step not in mine and mine.get(names[-1]) in (None, chain.get(names[-1])):
+                mine |= {name: key for name, key in chain.items() if name not in mine}
     loaded = {
         subject: {step: archive.get(mine[step], step) for step in names if step in mine}
         for subject, mine in keys.items()

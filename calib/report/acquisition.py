@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from markupsafe import Markup
 
-from calib.report import plots, text
+from calib.report import plots, straylight, text
 from calib.report.images import contact_sheet
 from calib.report.limb_plots import laplacian_sheet, limb_strips, residuals
 from calib.report.lunar_plots import foot, plateau, sky_sheet
@@ -50,6 +50,7 @@ class Section:
     growth: Markup
     plateau: Markup
     by_band: Markup
+    straylight: Markup
     headings: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     k_range: str
@@ -79,6 +80,7 @@ def section(case: Case, look: dict[str, Style]) -> Section:
         growth=_curves(signal, "growth", "dilation", look, ("dilation of the aperture [pixel]", "relative flux [1]")),
         plateau=plateau(case.results[SIGNAL], disk, look) if disk is not None and signal is not None else Markup(""),
         by_band=_by_band(gain, look) if gain is not None else Markup(""),
+        straylight=straylight.section(case.results),
         headings=headings,
         rows=rows,
         k_range=_k_range(gain),

@@ -16,7 +16,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from calib.report import plots, text
+from calib.report import plots, straylight, text
 from calib.report.acquisition import points_of, section
 from calib.report.model import Case, Change, RunReport
 from calib.report.summary import BandMean, Group, band_names, flags_of, gain_of, groups, phase_of
@@ -116,12 +116,34 @@ def summary_sentences(report: RunReport, found: Sequence[Group]) -> list[str]:
     shown = [f"{states[state]} {state}" for state in _STATES if states[state]]
     sentences = [f"{first}.", *([f"Steps: {text.listed(shown)}."] if shown else [])]
     sentences += [sentence for group in found if (sentence := _group_sentence(group))]
+    sentences += _straylight_sentences(report.cases)
     if report.changes:
         names = dict.fromkeys(change.acquisition for change in report.changes)
         sentences.append(
             f"{text.count(len(report.changes), 'coefficient')} of {text.count(len(names), 'acquisition')} changed with the orbit."
         )
     return sentences
+
+
+def _straylight_sentences(cases: Sequence[Case]) -> list[str]:
+    """What the stray light around the Moon does to k, and whether it was taken off."""
+    found = [
+        (float(effect), case.name, str(band), step)
+        for case in cases
+        for step in straylight.TREATED
+        if step in case.results
+        for band, effect in zip(
+            case.results[step].data["band"].values, case.results[step].data["straylight_effect"].values, strict=True
+        )
+        if np.isfinite(effect)
+    ]
+    if not found:
+        return []
+    effect, name, band, step = max(found, key=lambda item: abs(item[0]))
+    if effect == 0:
+        return ["No stray light was found around the Moon."]
+    size = f"at most {text.fixed(100 * effect, 3, signed=True)} % of the disk ({band} of {name})"
+    return [f"Stray light around the Moon adds {size}. {straylight.TREATED[step]}"]
 
 
 def _group_sentence(group: Group) -> str:

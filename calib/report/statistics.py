@@ -5,7 +5,7 @@ No column is named here but those that say whose row it is: a variable that a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -74,8 +74,9 @@ class _Column:
     cells: dict[_Row, Any] = field(default_factory=dict)
 
 
-def statistics(measurements: Sequence[Measurement], steps: Sequence[str]) -> pa.Table:
-    """The table of the measurements, by date, then by band in the sensor's order; `steps` are those of the method, in its order.
+def statistics(measurements: Sequence[Measurement], steps: Sequence[str], optional: Collection[str] = ()) -> pa.Table:
+    """The table of the measurements, by date, then by band in the sensor's order; `steps` are those of the method, in its order, of which `optional`
+    are not missing where they gave no result.
 
     First whose row it is, then step by step each variable over "band" that is no record (single numbers and words are repeated for each band) and the
     total of each quantity with uncertainty components, texts after numbers; then labels and digests of what the steps depended on, version and key of
@@ -90,7 +91,11 @@ def statistics(measurements: Sequence[Measurement], steps: Sequence[str]) -> pa.
         for step in order:
             if step in item.results:
                 _add_step(found, step, item, item.results[step])
-    columns = _identity(ordered, steps) | _named(found, order) | _provenance(ordered, order)
+    columns = (
+        _identity(ordered, [step for step in steps if step not in optional])
+        | _named(found, order)
+        | _provenance(ordered, order)
+    )
     rows = [_Row(item.acquisition, band) for item in ordered for band in item.bands]
     schema = pa.schema([_field(name, column) for name, column in columns.items()])
     arrays = [pa.array([column.cells.get(row) for row in rows], type=TYPES[column.kind]) for column in columns.values()]

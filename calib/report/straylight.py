@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from importlib.resources import files
 
 import numpy as np
@@ -12,11 +13,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from calib.report.images import as_data_address
 from calib.report.lunar_plots import CELLS, means
-from calib.report.text import fixed, significant
+from calib.report.text import fixed, percent, significant
+from calib.types import Result
 
 _CELL, _LEFT, _TOP = 46, 46, 34
 _TILE, _ACROSS, _GAP, _TEXT, _NARROWEST = 148, 6, 4, 15, 90
 _NAME = "#ffffff"
+#: bands of the widest matrix: a narrower one is not drawn larger in a report
+_WIDEST = 12
 #: of the colours of the maps, in sigmas of a cell's noise at least
 _LEAST_SIGMAS = 4.0
 
@@ -40,8 +44,66 @@ def page(data: xr.Dataset, name: str) -> str:
     return f"{head}<body><main>{body}</main></body></html>\n"
 
 
-def matrix(data: xr.Dataset) -> Markup:
+#: the steps whose results are shown, and the words for what was done with the signal
+FOUND, EFFECT = "lunar_straylight", "straylight_effect"
+TREATED = {
+    "signal_without_straylight": "The stray light is taken off the signal: k is the corrected one.",
+    "signal_with_straylight": "The stray light is not taken off: k is the uncorrected one, with the stray light in its uncertainty.",
+}
+
+
+def section(results: Mapping[str, Result]) -> Markup:
+    """What a report shows of the stray light of an acquisition: k and gains with and without it, the matrix, the maps; empty where it was not looked for."""
+    treated = next((name for name in TREATED if name in results), None)
+    if FOUND not in results or treated is None:
+        return Markup("")
+    data = results[FOUND].data
+    figures = Markup(
+        '<div class="row"><figure>{}<figcaption><b>Stray light.</b> Light of each source (across) in each band (down), '
+        "% of the mean of the band's own disk; a dot: nothing found; empty: not to be seen.</figcaption></figure>"
+        '<figure class="sheet"><img alt="sky around the Moon before and after the correction" loading="lazy" src="{}"/><figcaption><b>Sky before '
+        "and after.</b> What the correction leaves below must be even noise.</figcaption></figure></div>"
+    ).format(matrix(data, _WIDEST), maps_sheet(data))
+    return _effects(results, treated) + figures
+
+
+def _effects(results: Mapping[str, Result], treated: str) -> Markup:
+    """The table of the stray light in the sum, and of k and gain with and without it."""
+    if EFFECT not in results:
+        return Markup("")
+    signal, effect = results[treated].data, results[EFFECT].data
+    rows = Markup("")
+    for band in effect["band"].values:
+        share, doubt = (
+            float(signal[name].sel(band=band)) for name in ("straylight_effect", "straylight_effect_uncertainty")
+        )
+        k = [fixed(float(effect[f"k_{name}"].sel(band=band)), 4) for name in ("uncorrected", "corrected")]
+        gain = [f"{float(effect[f'gain_{name}'].sel(band=band)):.5g}" for name in ("uncorrected", "corrected")]
+        cells = (f"{fixed(100 * share, 3, signed=True)} ± {percent(doubt)}", *k, *gain)
+        rows += Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            band, Markup("").join(Markup('<td class="n">{}</td>').format(cell) for cell in cells)
+        )
+    heads = (
+        ("stray light", "% of the sum"),
+        ("k", "with it"),
+        ("k", "without"),
+        ("gain", "with it, DN / (W m⁻² sr⁻¹ µm⁻¹)"),
+        ("gain", "without"),
+    )
+    head = Markup("").join(
+        Markup('<th scope="col" class="n">{}<small>{}</small></th>').format(*words) for words in heads
+    )
+    return Markup(
+        '<div class="scroll" role="region" tabindex="0" aria-label="Stray light and coefficients"><table><caption>{} '
+        'Uncertainties are k = 1 and hold what may hide below the detection limit.</caption><thead><tr><th scope="col">Band</th>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
+    ).format(TREATED[treated], head, rows)
+
+
+def matrix(data: xr.Dataset, columns: int = 0) -> Markup:
     """The shares of a LUNAR_STRAYLIGHT result in % of the disk's mean, bands down, sources across: ghosts on the diagonal, what is not found as a dot.
+
+    Drawn with room for so many `columns` at least.
 
     Entries of one detector unit are framed. Light added is drawn in a warm colour, light taken away in a cold one. Every cell tells its detection limit.
     """
@@ -59,7 +121,7 @@ def matrix(data: xr.Dataset) -> Markup:
         '<text class="name" transform="translate(11 {}) rotate(-90)">band [% of its disk]</text>'
     ).format(_LEFT + size / 2, _TOP + size / 2)
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="matrix of stray light">{}{}</svg>').format(
-        _LEFT + size + 4, _TOP + size + 4, names, body
+        _LEFT + max(size, _CELL * columns) + 4, _TOP + size + 4, names, body
     )
 
 

@@ -21,6 +21,8 @@ SCENARIOS = ("TYPE1", "TYPE2", "TYPE1_TYPE2", "TYPE2_TYPE1")
 _TYPE2 = "crosstalk"
 #: disk radii: aperture and sky of the photometry
 _APERTURE, _SKY = 1.06, (1.15, 2.0)
+#: disk radii: where a ghost that was not found is thought to lie, and its blur
+_GHOST_SHIFT, _HIDDEN_BLUR = 0.14, 0.015
 
 Kernels = Mapping[str, tuple[Kernel, ...]]
 
@@ -69,6 +71,29 @@ def disk_effect(maps: DiskMaps, kernels: Kernels) -> dict[str, tuple[np.ndarray,
         clean = _aperture_sum(maps, number, maps.mean[number] - stray_light(disks, several))
         single = [_aperture_sum(maps, number, disks[item.source].stray(item)[0]) / clean for item in several]
         effects[band] = np.array(single), float(sum(k.factor * s for k, s in zip(several, single, strict=True)))
+    return effects
+
+
+def hidden_effect(maps: DiskMaps, kernels: Kernels, limits: np.ndarray) -> dict[str, float]:
+    """Per band, the uncertainty of the sum over the disk by kernels that were not found: shares of the sum.
+
+    `limits` over (band, source) are the factors below which a ghost or crosstalk hides, each as likely as another; not finite where the source's Moon
+    does not fall on the sky that is seen. Ghosts are taken at a displacement of a seventh of a radius along either axis, crosstalks without one.
+    """
+    disks = clean_disks(maps, {band: kernels.get(band, ()) for band in maps.bands})
+    effects = {}
+    for row, band in enumerate(maps.bands):
+        found = {item.source for item in kernels.get(band, ()) if item.kind != "halo"}
+        clean = _aperture_sum(maps, row, maps.mean[row] - stray_light(disks, kernels.get(band, ())))
+        variance = 0.0
+        for column, source in enumerate(maps.bands):
+            if source in found or not np.isfinite(limits[row, column]):
+                continue
+            shift = _GHOST_SHIFT if source == band else 0.0
+            hidden = Kernel("crosstalk", source, float(maps.offset[row, column]), shift, shift, _HIDDEN_BLUR)
+            effect = _aperture_sum(maps, row, disks[source].stray(hidden)[0]) / clean
+            variance += (limits[row, column] * effect) ** 2 / 3
+        effects[band] = float(np.sqrt(variance))
     return effects
 
 

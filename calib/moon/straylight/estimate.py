@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -86,18 +86,48 @@ class Estimate:
 
 def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estimate:
     """The kernels of every band and every ordered pair of bands that stand out of the noise, the chance of a false one over all of them controlled."""
+
+    def skies_of(kernels: Mapping[str, tuple[Kernel, ...]]) -> dict[str, BandSky]:
+        disks = clean_disks(maps, kernels)
+        return {band: band_sky(maps, number, disks, parameters.wing_margin) for number, band in enumerate(maps.bands)}
+
+    told = search_all(maps, skies_of, parameters)
+    level = np.array([told.skies[band].disks[band].level for band in maps.bands])
+    return Estimate(maps, told.found, told.limit, told.sensitivity, told.seen, level, parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The outcome of a search in all bands: as of `Estimate`, with the skies that it ended with."""
+
+    found: Mapping[str, Found]
+    skies: Mapping[str, BandSky]
+    limit: float
+    sensitivity: np.ndarray
+    seen: np.ndarray
+
+
+def search_all(
+    maps: DiskMaps,
+    skies_of: Callable[[Mapping[str, tuple[Kernel, ...]]], dict[str, BandSky]],
+    parameters: StraylightParameters,
+) -> Searched:
+    """Search all ways of all bands, in passes. `skies_of` gives the skies of the bands with disks freed from the stray light of kernels; `maps` are
+    those of the acquisition that offsets and lengths refer to."""
     levels = np.array([disk.level for disk in clean_disks(maps, dict.fromkeys(maps.bands, ())).values()])
     ways = {band: _ways(maps, number, levels, parameters) for number, band in enumerate(maps.bands)}
     trials = sum(len(way.displacements(maps.cell)) * len(way.blurs) for several in ways.values() for way in several)
     limit = limit_of(parameters.false_alarm, trials)
     kernels: dict[str, tuple[Kernel, ...]] = dict.fromkeys(maps.bands, ())
+    skies: dict[str, BandSky] = {}
     found: dict[str, Found] = {}
     for _ in range(parameters.passes):
-        disks = clean_disks(maps, kernels)
-        skies = {band: band_sky(maps, number, disks, parameters.wing_margin) for number, band in enumerate(maps.bands)}
+        skies = skies_of(kernels)
         found = {}
         for band, sky in skies.items():
-            least = {name: parameters.least_share * disks[band].level / disk.level for name, disk in disks.items()}
+            least = {
+                name: parameters.least_share * sky.disks[band].level / disk.level for name, disk in sky.disks.items()
+            }
             found[band] = find(sky, ways[band], Limits(limit, least, parameters.kernels), kernels[band])
         kernels = {band: item.kernels for band, item in found.items()}
         if not any(kernels.values()):
@@ -109,8 +139,7 @@ def estimate_kernels(maps: DiskMaps, parameters: StraylightParameters) -> Estima
                 pair = row, maps.bands.index(way.source)
                 sensitivity[pair] = skies[band].sensitivity(way) * found[band].noise_scale
                 seen[pair] = skies[band].seen(way)
-    level = np.array([disks[band].level for band in maps.bands])
-    return Estimate(maps, found, limit, sensitivity, seen, level, parameters)
+    return Searched(found, skies, limit, sensitivity, seen)
 
 
 def band_sky(maps: DiskMaps, number: int, disks: Mapping[str, DiskImage], margin: float) -> BandSky:

@@ -83,7 +83,10 @@ def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kern
         if weak is not None:
             kernels, covariance = refine(band, ways, kernels[:weak] + kernels[weak + 1 :])
         elif not grown:
-            break
+            rebuilt = _rebuilt(band, ways, kernels, limits, scale)
+            if rebuilt is None:
+                break
+            kernels, covariance = rebuilt
     scale = noise_scale(band.sky, band.residual(kernels))
     alternatives, joint = degeneracy(band, ways, kernels)
     beside = hidden(band, ways, kernels, covariance, limits.sigmas * scale)
@@ -96,6 +99,31 @@ def find(band: BandSky, ways: tuple[Way, ...], limits: Limits, start: tuple[Kern
         beside,
         scale,
     )
+
+
+def _rebuilt(
+    band: BandSky, ways: tuple[Way, ...], kernels: tuple[Kernel, ...], limits: Limits, scale: float
+) -> tuple[tuple[Kernel, ...], np.ndarray] | None:
+    """The kernels with one of the band's own disk replaced by a crosstalk and a new one, where that explains more by the limit: a wide ghost that
+    stands for two kernels is a minimum from which no third one leads away. None where there is no such."""
+    taken = {kernel.source for kernel in kernels if kernel.kind == "crosstalk"}
+    own = [way for way in ways if way.kind != "crosstalk"]
+    others = [way for way in ways if way.kind == "crosstalk" and way.source not in taken]
+    wanted = _chi_square(band, kernels) - (limits.sigmas * scale) ** 2
+    best = None
+    for number, kernel in enumerate(kernels if len(kernels) < limits.most else ()):
+        rest = kernels[:number] + kernels[number + 1 :]
+        residual = band.residual(rest)
+        for way in others if kernel.kind != "crosstalk" else ():
+            first = _candidate(band, residual, [way])
+            second = None if first is None else _candidate(band, band.residual((*rest, first[1])), own)
+            if first is None or second is None:
+                continue
+            trial = refine(band, ways, (*rest, first[1], second[1]))
+            reached = _chi_square(band, trial[0])
+            if reached < wanted and limits.weakest(trial[0], significance(band, trial[0]), scale) is None:
+                best, wanted = trial, reached
+    return best
 
 
 def refine(band: BandSky, ways: tuple[Way, ...], start: tuple[Kernel, ...]) -> tuple[tuple[Kernel, ...], np.ndarray]:

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from calib.acquisition import Acquisition
 from calib.errors import InputError
-from calib.moon.straylight.correction import SCENARIOS, corrected_maps, disk_effect, factors_left
+from calib.moon.straylight.correction import SCENARIOS, corrected_maps, disk_effect, factors_left, hidden_effect
 from calib.moon.straylight.estimate import Estimate, StraylightParameters, band_sky, clean_disks, estimate_kernels
-from calib.moon.straylight.maps import disk_maps
+from calib.moon.straylight.maps import DiskMaps, disk_maps
 from calib.moon.straylight.templates import Kernel
 from calib.sensor import Sensor
 from calib.steps import Step
@@ -40,13 +40,23 @@ def lunar_straylight(
     Shares are of the mean radiance of the band's own disk (1), > 0 where light is added; shifts and blurs in pixels of the camera, from where the
     source's Moon stands at equal time. What is not found is NaN or empty; `detection_limit` tells what would have been. Maps are records.
     """
+    return as_dataset(estimate_kernels(dated_maps(acquisition, sensor, disk, parameters), parameters), parameters)
+
+
+def dated_maps(
+    acquisition: Acquisition, sensor: Sensor, disk: xr.Dataset, parameters: LunarStraylightParameters
+) -> DiskMaps:
+    """The maps of all bands; InputError where lines have no dates, by which bands are paired."""
     undated = [name for name in map(str, disk["band"].values) if not acquisition.band(name).dated]
     if undated:
         raise InputError(
             f"{acquisition.path}: the lines of {', '.join(undated)} have no dates, by which bands are paired; give the product in sensor geometry"
         )
-    maps = disk_maps(acquisition, sensor, disk, parameters.radius_cells, parameters.extent)
-    estimate = estimate_kernels(maps, parameters)
+    return disk_maps(acquisition, sensor, disk, parameters.radius_cells, parameters.extent)
+
+
+def as_dataset(estimate: Estimate, parameters: LunarStraylightParameters) -> xr.Dataset:
+    """The dataset of LUNAR_STRAYLIGHT of an estimate."""
     data = xr.Dataset(
         {
             **_per_kernel(estimate, parameters.kernels),
@@ -57,7 +67,7 @@ def lunar_straylight(
             **_pictures(estimate),
         }
     )
-    bands = list(maps.bands)
+    bands = list(estimate.maps.bands)
     return data.assign_coords(
         band=bands,
         source=bands,
@@ -67,7 +77,7 @@ def lunar_straylight(
     ).assign_attrs(false_alarm=parameters.false_alarm, limit_sigma=estimate.limit)
 
 
-def _ratio(estimate: Estimate, band: str, source: str) -> float:
+def share_of_count(estimate: Estimate, band: str, source: str) -> float:
     """Share of the band's disk per count of the source's disk."""
     bands = estimate.maps.bands
     return float(estimate.level[bands.index(source)] / estimate.level[bands.index(band)])
@@ -85,13 +95,13 @@ def _per_kernel(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
     texts = {name: np.full((len(bands), most), "", dtype=object) for name in ("kind", "source_band", "alternatives")}
     covariance = np.full((len(bands), most, most), _NAN)
     for row, band in enumerate(bands):
-        order = _order(estimate, band)
+        order = kernel_order(estimate, band)
         for slot, item in enumerate(order):
             told = _told(estimate, band, item)
             for name, value in told.items():
                 (numbers if name in numbers else texts)[name][row, slot] = value
         places = [estimate.found[band].factors()[item] for item in order]
-        ratios = np.array([_ratio(estimate, band, estimate.kernels[band][item].source) for item in order])
+        ratios = np.array([share_of_count(estimate, band, estimate.kernels[band][item].source) for item in order])
         size = len(order)
         covariance[row, :size, :size] = estimate.found[band].covariance[np.ix_(places, places)] * np.outer(
             ratios, ratios
@@ -104,7 +114,7 @@ def _per_kernel(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
     }
 
 
-def _order(estimate: Estimate, band: str) -> list[int]:
+def kernel_order(estimate: Estimate, band: str) -> list[int]:
     significance = estimate.found[band].significance
     return sorted(range(len(significance)), key=lambda item: -significance[item])
 
@@ -114,7 +124,7 @@ def _told(estimate: Estimate, band: str, item: int) -> dict[str, Any]:
     found, maps = estimate.found[band], estimate.maps
     kernel, first = found.kernels[item], found.factors()[item]
     across, along = maps.radius_pixels
-    ratio = _ratio(estimate, band, kernel.source)
+    ratio = share_of_count(estimate, band, kernel.source)
     sigma = dict(zip(kernel.free, np.sqrt(np.diag(found.covariance))[first : first + len(kernel.free)], strict=True))
     own, other = (maps.places[maps.bands.index(name)] for name in (band, kernel.source))
     return {
@@ -146,7 +156,7 @@ def _per_pair(estimate: Estimate) -> dict[str, xr.DataArray]:
         for column, source in enumerate(bands):
             chosen = [n for n, item in enumerate(found.kernels) if item.source == source and item.kind != "halo"]
             if chosen:
-                ratio = _ratio(estimate, band, source)
+                ratio = share_of_count(estimate, band, source)
                 places = [found.factors()[n] for n in chosen]
                 hidden = sum(found.hidden[n] ** 2 for n in chosen)
                 share[row, column] = ratio * sum(found.kernels[n].factor for n in chosen)
@@ -171,13 +181,14 @@ def _per_band(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
     """Halo, noise, effect on the sum over the disk; and what each order of corrections leaves of each kernel."""
     bands, maps = estimate.maps.bands, estimate.maps
     effects = disk_effect(maps, estimate.kernels)
+    hidden = hidden_effect(maps, estimate.kernels, estimate.limit * estimate.sensitivity)
     left = np.full((len(bands), most, len(SCENARIOS) + 1), _NAN)
     for slot, scenario in enumerate(SCENARIOS, start=1):
         for row, (band, factors) in enumerate(
             factors_left(maps, estimate.kernels, scenario, estimate.parameters.wing_margin).items()
         ):
-            ratios = [_ratio(estimate, band, item.source) for item in estimate.kernels[band]]
-            order = _order(estimate, band)
+            ratios = [share_of_count(estimate, band, item.source) for item in estimate.kernels[band]]
+            order = kernel_order(estimate, band)
             left[row, : len(order), slot] = (factors * ratios)[order]
             left[row, : len(order), 0] = [estimate.kernels[band][n].factor * ratios[n] for n in order]
     columns = {
@@ -187,6 +198,7 @@ def _per_band(estimate: Estimate, most: int) -> dict[str, xr.DataArray]:
         "halo": ([_halo(estimate.kernels[band]) for band in bands], "1"),
         "disk_effect": ([effects[band][1] for band in bands], "1"),
         "disk_effect_uncertainty": ([_effect_uncertainty(estimate, band, effects[band][0]) for band in bands], "1"),
+        "disk_effect_hidden": ([hidden[band] for band in bands], "1"),
     }
     return {
         **{
@@ -296,5 +308,5 @@ def _pictures(estimate: Estimate) -> dict[str, xr.DataArray]:
 
 
 LUNAR_STRAYLIGHT = Step(
-    "lunar_straylight", "1", ("acquisition", "sensor", "disk"), LunarStraylightParameters, lunar_straylight
+    "lunar_straylight", "2", ("acquisition", "sensor", "disk"), LunarStraylightParameters, lunar_straylight
 )

@@ -12,7 +12,7 @@ import xarray as xr
 from calib.errors import RequestError
 from calib.products.venus_parameters.gains import read_table, write_table
 from calib.products.venus_parameters.header import Header, open_source
-from calib.products.venus_parameters.names import parse_name
+from calib.products.venus_parameters.names import Name, parse_name
 from calib.products.venus_parameters.straylight import Straylight, write_straylight
 from calib.products.venus_parameters.write import new_header
 
@@ -75,6 +75,16 @@ def propose_strlgt(
     if content.band != header.name.band:
         raise RequestError(f"{based_on.name}: is of band {header.name.band}, the content of {content.band}; match them")
     _refuse_taken(based_on, folder, header)
+    return write_straylight(folder, header, content)
+
+
+def new_strlgt(
+    content: Straylight, validity_start: np.datetime64, folder: Path, note: str = "", file_class: str = "OPER"
+) -> Path:
+    """A first STRLGT file for a band, of all sites, where there is none to base it on: serial 1, valid until further notice."""
+    name = Name(file_class, "GIP_STRLGT", "L", "ALLSITES", serial=1, band=content.band)
+    header = new_header(name, (validity_start, None), notes=note)
+    _refuse_taken(folder / name.text, folder, header)
     return write_straylight(folder, header, content)
 
 
