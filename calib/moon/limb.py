@@ -52,6 +52,12 @@ class ScaleSpace:
         found = [self._in_box(part) for part in parts]
         return [np.concatenate(items) for items in zip(*found, strict=True)]
 
+    def holds(self, line: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """Whether places lie in the image; outside, `along` gives what stands at its rim."""
+        lines, columns = self.image.shape
+        row, place = line - self.origin[0], column - self.origin[1]
+        return np.asarray((row >= 0) & (row <= lines - 1) & (place >= 0) & (place <= columns - 1))
+
     @cached_property
     def _filtered(self) -> tuple[np.ndarray, np.ndarray]:
         smooth = gaussian_filter(self.image, self.sigma, truncate=_GAUSSIAN_REACH)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.ndimage import map_coordinates
 
 from calib.moon.ellipse import Ellipse, Scan
 from calib.moon.limb import ScaleSpace, zero_crossings
@@ -51,8 +50,8 @@ def _piece(
         return angles_rad, np.full((len(angles_rad), len(_OFFSETS)), np.nan), np.full(len(angles_rad), np.nan)
     lengths = ray_lengths(ellipse, angles_rad)
     column, coordinate = ellipse.point(angles_rad[:, np.newaxis], 1 + _OFFSETS / lengths[:, np.newaxis])
-    places = np.stack([scan.line(coordinate) - scale_space.origin[0], column - scale_space.origin[1]])
-    laplacian = map_coordinates(scale_space.laplacian, places, order=1, mode="constant", cval=np.nan)
+    line = scan.line(coordinate)
+    laplacian = np.where(scale_space.holds(line, column), scale_space.along(line, column)[1], np.nan)
     crossed = zero_crossings(scale_space, ellipse, scan, angles_rad, float(_OFFSETS[-1]))
     return angles_rad, laplacian, (ellipse.radius(*crossed) - 1) * lengths
 
