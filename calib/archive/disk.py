@@ -18,8 +18,8 @@ from pathlib import Path
 from calib.errors import ArchiveError
 
 _PART = re.compile(r"\.part-(\d+)-([^~]*)~.+")
-#: room for folders, the index and what others write at the same time
-_MARGIN_BYTES = 256 * 1024
+#: room for folders, the index, the report of the run, and what others write at the same time
+_MARGIN_BYTES = 512 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 

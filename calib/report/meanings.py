@@ -42,6 +42,8 @@ MEANINGS = {
     "fill_effect": "what replacing pixels added to the sum, share of it",
     "mean_signal": "mean count of the disk above the sky",
     "signal_to_noise": "of one pixel at the mean signal of the disk",
+    "lost_light": "light of the disk expected where no image is, share of the sum",
+    "extra_light": "compact light beside the disk that does not belong to it, share of the sum",
     "plateau_growth": "what the sum grows by over the plateau of dilations, share of it",
     # geometry
     "phase": "phase angle, negative before full Moon",
@@ -66,6 +68,7 @@ MEANINGS = {
     "valid": "whether the coefficient may be used: no hard flag",
     "flags": "names of what is to be watched, a comma between; empty where nothing is",
     "model": "irradiance model",
+    "models_compared": "other irradiance models whose spread is in the budget",
     "solar_spectrum": "spectrum of the Sun, for measurement and model alike",
     "po_version": "version of the official parameters that hold the gain used",
 }

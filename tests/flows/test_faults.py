@@ -286,7 +286,7 @@ def test_on_a_full_disk_what_is_there_is_kept_and_the_rest_says_so(
 ) -> None:
     archive = copy_products(first_done, disk / "archive")
     # room for a report, not for results
-    filler = leave_free(disk, 240 * 1024)
+    filler = leave_free(disk, 496 * 1024)
     both = write_request(tmp_path, small, archive)
     ended = etalon("run", both)
     assert ended.code == 3, ended.text
