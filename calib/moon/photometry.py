@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from calib.acquisition import BandImage
 from calib.config import Model
 from calib.moon.cleaning import CleaningParameters, filled_values
 from calib.moon.ellipse import Ellipse, Scan
@@ -20,7 +21,6 @@ from calib.moon.hits import BORDER, Noise, lone_pixels, restless_columns, uneven
 from calib.moon.records import Picture
 from calib.moon.sky import Sky, measured_sky, sky_lines
 from calib.moon.window import Window
-from calib.raster import Raster
 from calib.units import Fraction, Pixels, as_written
 
 
@@ -109,7 +109,7 @@ class _Bad:
 
 
 def disk_signal(
-    raster: Raster,
+    image: BandImage,
     ellipse: Ellipse,
     scan: Scan,
     noise: Noise,
@@ -122,6 +122,7 @@ def disk_signal(
 
     InputError, naming `source`, where sky lines are missing.
     """
+    raster = image.raster
     marks, chosen, plateau = _marks(ellipse, parameters)
     half_width, half_height = ellipse.extent()
     offset = scan.coordinate(np.arange(raster.lines, dtype=float)) - ellipse.scan
@@ -134,6 +135,7 @@ def disk_signal(
         max(after.stop, int(bottom)),
         max(int(ellipse.column - margin * half_width), 0),
         min(int(ellipse.column + margin * half_width) + 2, raster.columns),
+        image.held,
     )
     sky = measured_sky(
         window.lines(before.start, before.stop), window.lines(after.start, after.stop), (offset[before], offset[after])

@@ -86,7 +86,7 @@ def _signal_of_band(
     )
     picture = Picture(image.raster, quicklook_step(acquisition))
     noise = Noise(band.noise_floor, band.noise_slope)
-    found = disk_signal(image.raster, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
+    found = disk_signal(image, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
     sky = found.background
     if not found.total > 0:
         raise InputError(
