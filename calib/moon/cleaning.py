@@ -112,11 +112,17 @@ def _uneven(
     image: np.ndarray, inside: np.ndarray, lone: np.ndarray, noise: float, error: np.ndarray, threshold: float
 ) -> np.ndarray:
     # hits and stuck pixels do not make a column defective; a dead column is made of nothing else
-    dead = np.count_nonzero(inside & lone, axis=0) > 0.2 * np.count_nonzero(inside, axis=0)
-    used = inside & (~lone | dead)
-    number = np.count_nonzero(used, axis=0)
-    mean = np.where(used, image, 0).sum(axis=0, dtype=np.float64) / np.maximum(number, 1)
-    return uneven_columns(mean, number, noise, error, threshold)
+    rows, columns = np.nonzero(lone)
+    columns = columns[inside[rows, columns]]
+    every = inside.sum(axis=0, dtype=np.int32)
+    dead = np.bincount(columns, minlength=image.shape[1]) > 0.2 * every
+    number, total = np.zeros((2, image.shape[1]))
+    for first in range(0, len(image), _BLOCK_LINES):
+        block = slice(first, first + _BLOCK_LINES)
+        used = inside[block] & (~lone[block] | dead)
+        number += used.sum(axis=0, dtype=np.int32)
+        total += (image[block] * used).sum(axis=0, dtype=np.float64)
+    return uneven_columns(total / np.maximum(number, 1), number, noise, error, threshold)
 
 
 def filled_values(

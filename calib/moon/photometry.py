@@ -236,14 +236,14 @@ def _ring_sums(
     """Sums over the disk (first entry) and the rings between the dilations `marks`."""
     names = ("flux", "pixels", "squared_weight", "squared_fill", "filled", "saturated")
     sums = {name: np.zeros(len(marks)) for name in names}
+    before, change = (np.concatenate([[0.0], np.cumsum(values)]) for values in (sky.before, sky.after - sky.before))
     for first, block in place.window.blocks(*place.rows):
         lines = slice(first, first + len(block))
         picture.add(block, first, place.window.left)
         low, high = place.chords(first, len(block), 1 + marks)
         share = sky.share(place.offset[lines])[:, np.newaxis]
         flux = _between(block, low, high)
-        for values, factor in ((sky.before, 1.0), (sky.after - sky.before, share)):
-            total = np.concatenate([[0.0], np.cumsum(values)])
+        for total, factor in ((before, 1.0), (change, share)):
             flux -= factor * np.diff(total[high] - total[low], axis=1, prepend=0.0)
         pixels = np.diff(high - low, axis=1, prepend=0)
         by_line = place.weight[lines][:, np.newaxis]
@@ -272,7 +272,10 @@ def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
     flat = block.ravel()
     # the last run may end with the block
     flat = np.append(flat, flat.dtype.type(0)) if places[-1, -1] == len(flat) else flat
-    runs = np.add.reduceat(flat, places.ravel(), dtype=np.int64).reshape(places.shape)[:, :-1]
+    # no run is longer than a line
+    small = flat.dtype.kind == "u" and width * np.iinfo(flat.dtype).max < 2**32
+    kind = np.uint32 if small else np.int64
+    runs = np.add.reduceat(flat, places.ravel(), dtype=kind).reshape(places.shape)[:, :-1]
     # an empty run is given the count at its place
     runs[np.diff(edges, axis=1) == 0] = 0
     sums = runs[:, rings - 1 :].astype(float)
