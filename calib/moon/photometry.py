@@ -242,14 +242,14 @@ def _ring_sums(
         picture.add(block, first, place.window.left)
         low, high = place.chords(first, len(block), 1 + marks)
         share = sky.share(place.offset[lines])[:, np.newaxis]
-        flux = _between(block, low, high)
-        for total, factor in ((before, 1.0), (change, share)):
-            flux -= factor * np.diff(total[high] - total[low], axis=1, prepend=0.0)
-        pixels = np.diff(high - low, axis=1, prepend=0)
-        by_line = place.weight[lines][:, np.newaxis]
-        sums["flux"] += (by_line * flux).sum(axis=0)
-        sums["pixels"] += pixels.sum(axis=0)
-        sums["squared_weight"] += (by_line**2 * pixels).sum(axis=0)
+        by_line = place.weight[lines]
+        # lines first, then from ring to ring: a sum has few numbers
+        level = _weighted(by_line, before[high] - before[low])
+        level += _weighted(by_line * share[:, 0], change[high] - change[low])
+        sums["flux"] += _weighted(by_line, _between(block, low, high)) - np.diff(level, prepend=0.0)
+        pixels = high - low
+        sums["pixels"] += np.diff(pixels.sum(axis=0), prepend=0)
+        sums["squared_weight"] += np.diff(_weighted(by_line**2, pixels), prepend=0.0)
         spoiled = _replaced(block, first, (sky, share), low[:, 0], high[:, 0], bad)
         if spoiled is not None:
             row, column, gain, value = spoiled
@@ -262,6 +262,11 @@ def _ring_sums(
             row, column = np.nonzero((block >= saturation) & ~_marked(block, first, bad))
             sums["saturated"] += np.bincount(place.ring(first + row, column, marks), minlength=len(marks) + 1)[:-1]
     return sums
+
+
+def _weighted(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the lines of values (line, ring); not by BLAS, whose sums depend on the number of threads."""
+    return np.asarray(np.einsum("l,lr->r", weight, values))
 
 
 def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
