@@ -31,13 +31,9 @@ class Picture:
         lines = lines[lines % max(self.step // _PICTURE_LINES, 1) == 0]
         if len(lines) and stop > start:
             used = block[lines - first, start * self.step - left : stop * self.step - left]
+            means = np.add.reduceat(used, np.arange(0, used.shape[1], self.step), axis=1, dtype=np.int64) / self.step
             rows, begin, number = np.unique(lines // self.step, return_index=True, return_counts=True)
-            # lines first: whole rows are added faster than parts of rows
-            groups = np.split(used, begin[1:])
-            sums = np.stack([group.sum(axis=0, dtype=np.int64) for group in groups])
-            self._sums[rows, start:stop] += (
-                np.add.reduceat(sums, np.arange(0, used.shape[1], self.step), axis=1) / self.step
-            )
+            self._sums[rows, start:stop] += np.add.reduceat(means, begin, axis=0)
             self._number[rows, start:stop] += number[:, np.newaxis]
 
     def finished(self, sky: float) -> dict[str, xr.DataArray]:
