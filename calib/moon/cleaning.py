@@ -107,7 +107,7 @@ def _lone(image: np.ndarray, noise: Noise, threshold: float) -> tuple[np.ndarray
     for first in range(0, len(image), _BLOCK_LINES):
         # where the image ends, its last line again
         begin, end = first - BORDER, min(first + _BLOCK_LINES, len(image)) + BORDER
-        inner = 0 <= begin and end <= len(image)
+        inner = begin >= 0 and end <= len(image)
         block = image[begin:end] if inner else image[np.clip(np.arange(begin, end), 0, len(image) - 1)]
         line, column, _ = lone_pixels(block, level, noise, threshold)
         found.append((line + first, column))

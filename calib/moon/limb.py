@@ -76,9 +76,7 @@ class ScaleSpace:
 def _sampled(images: tuple[np.ndarray, ...], places: np.ndarray) -> list[np.ndarray]:
     """Linear between the pixels, at the rim as there: of images of one size, whose weights are found once."""
     lines, columns = images[0].shape
-    row, column = (
-        np.clip(place, 0, size - 1) for place, size in zip(places, images[0].shape, strict=True)
-    )
+    row, column = (np.clip(place, 0, size - 1) for place, size in zip(places, images[0].shape, strict=True))
     upper, left = row.astype(np.intp), column.astype(np.intp)
     np.minimum(upper, max(lines - 2, 0), out=upper)
     np.minimum(left, max(columns - 2, 0), out=left)
@@ -86,7 +84,12 @@ def _sampled(images: tuple[np.ndarray, ...], places: np.ndarray) -> list[np.ndar
     up, back = 1 - down, 1 - across
     first = upper * columns + left
     step, side = columns * (lines > 1), int(columns > 1)
-    corners = ((first, up, back), (first + side, up, across), (first + step, down, back), (first + (step + side), down, across))
+    corners = (
+        (first, up, back),
+        (first + side, up, across),
+        (first + step, down, back),
+        (first + (step + side), down, across),
+    )
     found = []
     for image in images:
         flat, total = image.reshape(-1), np.zeros(row.shape)

@@ -23,7 +23,7 @@ def edge(shift: float = 0.0) -> tuple[ScaleSpace, Scan]:
     y, x = np.mgrid[0:160, 0:160].astype(float)
     depth = 60 + shift - np.hypot(x - 80, y - 80)
     image = (100 * (1 + erf(depth / 2)) / 2).astype(np.float32)
-    return ScaleSpace.of_image(image, (0, 0), 1.5), Scan(np.ones(160), np.arange(161) - 0.5)
+    return ScaleSpace(image, (0, 0), 1.5), Scan(np.ones(160), np.arange(161) - 0.5)
 
 
 @pytest.mark.parametrize("shift", [-0.8, 0.0, 1.3])
