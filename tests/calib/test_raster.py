@@ -79,6 +79,7 @@ def test_little_is_held_and_nothing_crosses_processes(tmp_path: Path, monkeypatc
     assert lines == [8]
     lines.clear()
     monkeypatch.setattr(calib.raster, "_HELD_BYTES", 8 * COLUMNS * 2 - 1)
+    held = Held()
     np.testing.assert_array_equal(held.pieces(raster, [(0, 4, 0, 9)], 0, COLUMNS)[0], counts[:4, :9])
     held.read(raster, 0, 8, 0, COLUMNS)
     assert lines == [4, 8]
