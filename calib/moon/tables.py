@@ -48,7 +48,8 @@ def _stacked(arrays: list[xr.DataArray], index: xr.DataArray) -> xr.DataArray:
     shape = len(arrays), *sizes.values()
     values = np.full(shape, np.nan, dtype=np.result_type(*(array.dtype for array in arrays)))
     for number, array in enumerate(arrays):
-        values[number, *(slice(size) for size in array.shape)] = array.values
+        place: tuple[int | slice, ...] = (number, *(slice(size) for size in array.shape))
+        values[place] = array.values
     # a coordinate is the same in all bands, or that of the longest
     longest = max(arrays, key=lambda array: array.size)
     stacked = xr.DataArray(values, dims=("band", *sizes), coords=longest.coords, attrs=arrays[0].attrs)
