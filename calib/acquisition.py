@@ -14,7 +14,7 @@ import xarray as xr
 from calib.config import frozen
 from calib.errors import InputError
 from calib.lineage import digest, digest_file
-from calib.raster import Raster, lazy_counts
+from calib.raster import Held, Raster, lazy_counts
 
 Origin = Literal["product", "table", "user", "default"]
 Kind = Literal["moon", "star", "site"]
@@ -91,7 +91,8 @@ class BandImage:
 
     Where the image is in sensor geometry, `first_line` is the date of the middle of line 0's integration, UTC, `line_period_s` the time between lines;
     an image on a map has neither (NaT, NaN). `line_dates`, one per line, replaces both where the product dates every line itself.
-    `scan_rate_rad_s` is the apparent along-scan rate of the target, one value per line. `nodata` and `saturated` are counts.
+    `scan_rate_rad_s` is the apparent along-scan rate of the target, one value per line. `nodata` and `saturated` are counts. `held` are decoded lines for
+    their next reader.
     """
 
     raster: Raster
@@ -104,6 +105,7 @@ class BandImage:
     saturated: int | None = None
     detector: int | None = None
     sampling_m: float | None = None
+    held: Held = field(default_factory=Held, repr=False)
 
     def __post_init__(self) -> None:
         dates, rate, where = self.line_dates, self.scan_rate_rad_s, self.raster.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from calib.errors import InputError
 #: what one chunk may hold of one band: about a thousandth of what a machine holds, and many blocks of a file
 _CHUNK_BYTES = 96 * 1024 * 1024
 _CHUNK_LINES = 2048
+#: decoded counts that may wait for their second reader, of one band
+_HELD_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,89 @@ class Tile:
     column: int
 
 
+class Held:
+    """Decoded lines of one band that are wanted once more: what finds the Moon in a band decodes lines that its sum needs, too.
+
+    Its owner is the band's image, with which it goes. It holds 16 MiB at most, those of one file as it was then, gives them out once and does not go along
+    to other processes. Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: Any = None
+        self._runs: list[tuple[int, int, np.ndarray]] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Held, ()
+
+    def keep(self, raster: Raster, runs: Sequence[tuple[int, int, np.ndarray]]) -> None:
+        """Hold runs of lines, in their order, each as its first line, first column and counts, in place of what was held; nothing where they are too many."""
+        fits = not raster.tiles and sum(counts.nbytes for _, _, counts in runs) <= _HELD_BYTES
+        # a part of a larger array would hold the whole of it
+        own = [(first, left, _alone(counts)) for first, left, counts in runs if fits]
+        with self._lock:
+            self._file, self._runs = _identity(raster) if fits else None, own
+
+    def pieces(
+        self, raster: Raster, places: Sequence[tuple[int, int, int, int]], left: int, right: int
+    ) -> list[np.ndarray]:
+        """As `Raster.pieces`; the blocks of lines in which they lie are held, from column `left` to `right`."""
+        rows, runs = raster.rows_per_block, list[tuple[int, int]]()
+        for first, stop, west, east in sorted(places):
+            begin, end = first // rows * rows, min(-(-stop // rows) * rows, raster.lines)
+            left, right = min(left, west), max(right, east)
+            last = runs.pop() if runs and begin <= runs[-1][1] else (begin, end)
+            runs.append((last[0], max(last[1], end)))
+        samples = sum(end - begin for begin, end in runs) * (right - left)
+        if raster.tiles or samples * np.dtype(raster.dtype).itemsize > _HELD_BYTES:
+            return raster.pieces(places)
+        blocks = raster.pieces([(*run, left, right) for run in runs])
+        self.keep(raster, [(begin, left, counts) for (begin, _), counts in zip(runs, blocks, strict=True)])
+        return [
+            next(
+                counts[first - begin : stop - begin, west - left : east - left]
+                for (begin, end), counts in zip(runs, blocks, strict=True)
+                if begin <= first and stop <= end
+            )
+            for first, stop, west, east in places
+        ]
+
+    def read(self, raster: Raster, first: int, stop: int, left: int, right: int) -> np.ndarray:
+        """As `Raster.read`; what is held is not decoded again, and is let go."""
+        with self._lock:
+            file, runs = self._file, self._runs
+            self._file, self._runs = None, []
+        if file is None or file != _identity(raster):
+            return raster.read(first, stop, left, right)
+        out = np.empty((stop - first, right - left), dtype=raster.dtype)
+        missing, line = [], first
+        for top, west, counts in runs:
+            begin, end = max(top, line), min(top + len(counts), stop)
+            if begin < end and west <= left and right <= west + counts.shape[1]:
+                out[begin - first : end - first] = counts[begin - top : end - top, left - west : right - west]
+                missing.append((line, begin))
+                line = end
+        missing = [span for span in (*missing, (line, stop)) if span[0] < span[1]]
+        windows = [(span, (left, right)) for span in missing]
+        into = [out[np.newaxis, begin - first : end - first] for begin, end in missing]
+        if windows:
+            _read_windows(raster.path, [raster.layer], windows, into=into)
+        return out
+
+
+def _alone(counts: np.ndarray) -> np.ndarray:
+    return counts if counts.base is None or counts.base.nbytes == counts.nbytes else counts.copy()
+
+
+def _identity(raster: Raster) -> tuple[Any, ...] | None:
+    """What tells a layer of a file from others, and from what the file was before it was replaced."""
+    try:
+        found = raster.path.stat()
+    except OSError:
+        return None
+    return raster.path, raster.layer, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def read_layers(
     rasters: Sequence[Raster], first: int = 0, stop: int | None = None, left: int = 0, right: int | None = None
 ) -> np.ndarray:
@@ -113,8 +199,9 @@ def _read_windows(
     layers: list[int],
     windows: Sequence[tuple[tuple[int, int], tuple[int, int]]],
     shape: tuple[int, int] | None = None,
+    into: Sequence[np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """Counts of the layers over (layer, line, column) of each window (lines, columns), thinned out to `shape` where given."""
+    """Counts of the layers over (layer, line, column) of each window (lines, columns), thinned out to `shape` or written `into` arrays where given."""
     import rasterio
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
@@ -127,7 +214,7 @@ def _read_windows(
             rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
             rasterio.open(path, driver="JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff") as source,
         ):
-            for (first, stop), (left, right) in windows:
+            for number, ((first, stop), (left, right)) in enumerate(windows):
                 if stop > source.height or right > source.width:
                     raise InputError(
                         f"{path}: {source.height} lines of {source.width} columns, fewer than when it was opened; "
@@ -135,7 +222,8 @@ def _read_windows(
                     )
                 wanted = len(layers), *(shape or (stop - first, right - left))
                 window = Window(left, first, right - left, stop - first)
-                found.append(np.asarray(source.read(layers, window=window, out_shape=wanted)))
+                where = {"out_shape": wanted} if into is None else {"out": into[number]}
+                found.append(np.asarray(source.read(layers, window=window, **where)))
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
         raise InputError(

@@ -70,7 +70,7 @@ def reference_of(
     middles = sun_angle_rad + np.linspace(-half, half, _PATCHES)
     spread = np.linspace(-0.5, 0.5, _RAYS) * _search(limb.ellipse) / limb.ellipse.semi_column
     angles = middles[:, np.newaxis] + spread
-    patches = _patches(image, limb.ellipse, scan, angles, _FINE_SEARCH, parameters.sigma)
+    patches = _patches(image, limb.ellipse, scan, angles, _FINE_SEARCH, parameters)
     column, coordinate = _crossings(patches, limb.ellipse, scan, angles, _FINE_SEARCH)
     distance, _ = limb_distances(column, coordinate, limb.ellipse)
     return Reference(image, limb, scan, centre_line, angles, distance)
@@ -85,7 +85,7 @@ def carry(reference: Reference, image: BandImage, delay_rad: float, parameters: 
     if predicted is None:
         return None
     ellipse, scan = predicted
-    patches = _patches(image, ellipse, scan, reference.angles, _search(ellipse), parameters.sigma)
+    patches = _patches(image, ellipse, scan, reference.angles, _search(ellipse), parameters, hold=True)
     for search in (_search(ellipse), _FINE_SEARCH, _FINE_SEARCH):
         column, coordinate = _crossings(patches, ellipse, scan, reference.angles, search)
         distance, slopes = limb_distances(column, coordinate, ellipse)
@@ -172,9 +172,16 @@ def _scan_angle(first: BandImage, second: BandImage) -> tuple[np.ndarray, np.nda
 
 
 def _patches(
-    image: BandImage, ellipse: Ellipse, scan: Scan, angles: np.ndarray, search: float, sigma: float
+    image: BandImage,
+    ellipse: Ellipse,
+    scan: Scan,
+    angles: np.ndarray,
+    search: float,
+    parameters: DiskParameters,
+    hold: bool = False,
 ) -> list[Patch | None]:
-    """The pieces of image around rays (patch, ray), as large as the search needs; None where they lie outside of the image."""
+    """The pieces of image around rays (patch, ray), as large as the search needs; None where they lie outside of the image. `hold`: what the sum of the
+    disk needs of the lines decoded is left to it."""
     places: list[tuple[int, int, int, int]] = []
     tall = max(ellipse.semi_scan / ellipse.semi_column, 1.0)
     for rays in angles:
@@ -189,9 +196,14 @@ def _patches(
         ]
         places.append((*ends[0], *ends[1]))
     seen = [min(stop - first, right - left) >= _RIM for first, stop, left, right in places]
-    counts = iter(image.raster.pieces([place for place, whole in zip(places, seen, strict=True) if whole]))
+    wanted = [place for place, whole in zip(places, seen, strict=True) if whole]
+    reach = parameters.cleaning.margin * ellipse.extent()[0] + search
+    left, right = max(int(ellipse.column - reach), 0), min(int(ellipse.column + reach) + 2, image.raster.columns)
+    counts = iter(
+        image.held.pieces(image.raster, wanted, left, right) if hold and wanted else image.raster.pieces(wanted)
+    )
     return [
-        _patch(place, next(counts).astype(np.float32), scan, sigma) if whole else None
+        _patch(place, next(counts).astype(np.float32), scan, parameters.sigma) if whole else None
         for place, whole in zip(places, seen, strict=True)
     ]
 

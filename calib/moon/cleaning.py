@@ -79,11 +79,17 @@ def clean_window(
     bad = restless_columns(list(sky.spreads), sky.noise)
     bad |= _uneven(image, inside, filled, sky.noise, sky.error, parameters.column_threshold)
     filled[:, bad] = True
-    rows, places = np.nonzero(filled)
+    rows, places = _marked(filled)
     image[rows, places] = filled_values(
         lambda row, column: image[row, column], lambda row, column: inside[row, column], filled, (rows, places)
     )
     return CleanWindow(image, origin, filled, sky.noise)
+
+
+def _marked(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of what is true; fast where that is little."""
+    rows, columns = np.divmod(np.flatnonzero(pixels), pixels.shape[1])
+    return rows, columns
 
 
 def _around_disk(
@@ -100,8 +106,9 @@ def _lone(image: np.ndarray, noise: Noise, threshold: float) -> tuple[np.ndarray
     found = []
     for first in range(0, len(image), _BLOCK_LINES):
         # where the image ends, its last line again
-        lines = np.arange(first - BORDER, min(first + _BLOCK_LINES, len(image)) + BORDER)
-        block = image[np.clip(lines, 0, len(image) - 1)]
+        begin, end = first - BORDER, min(first + _BLOCK_LINES, len(image)) + BORDER
+        inner = begin >= 0 and end <= len(image)
+        block = image[begin:end] if inner else image[np.clip(np.arange(begin, end), 0, len(image) - 1)]
         line, column, _ = lone_pixels(block, level, noise, threshold)
         found.append((line + first, column))
     lines, columns = (np.concatenate(items) for items in zip(*found, strict=True))
@@ -112,11 +119,17 @@ def _uneven(
     image: np.ndarray, inside: np.ndarray, lone: np.ndarray, noise: float, error: np.ndarray, threshold: float
 ) -> np.ndarray:
     # hits and stuck pixels do not make a column defective; a dead column is made of nothing else
-    dead = np.count_nonzero(inside & lone, axis=0) > 0.2 * np.count_nonzero(inside, axis=0)
-    used = inside & (~lone | dead)
-    number = np.count_nonzero(used, axis=0)
-    mean = np.where(used, image, 0).sum(axis=0, dtype=np.float64) / np.maximum(number, 1)
-    return uneven_columns(mean, number, noise, error, threshold)
+    rows, columns = _marked(lone)
+    columns = columns[inside[rows, columns]]
+    every = inside.sum(axis=0, dtype=np.int32)
+    dead = np.bincount(columns, minlength=image.shape[1]) > 0.2 * every
+    number, total = np.zeros((2, image.shape[1]))
+    for first in range(0, len(image), _BLOCK_LINES):
+        block = slice(first, first + _BLOCK_LINES)
+        used = inside[block] & (~lone[block] | dead)
+        number += used.sum(axis=0, dtype=np.int32)
+        total += (image[block] * used).sum(axis=0, dtype=np.float64)
+    return uneven_columns(total / np.maximum(number, 1), number, noise, error, threshold)
 
 
 def filled_values(

@@ -189,7 +189,11 @@ def near_limb(
     column = np.repeat(starts.ravel(), lengths.ravel()) + _within_runs(lengths.ravel())
     line = np.repeat(np.arange(len(coordinates)), lengths.sum(axis=1))
     radius, cos, sin = ellipse.direction(columns[0, column], coordinates[line, 0])
-    turned = (np.arctan2(sin, cos) + ellipse.tilt_rad - sun_angle_rad + np.pi) % (2 * np.pi) - np.pi
+    # an angle costs more than all else: first without, and a little too many
+    towards = sun_angle_rad - ellipse.tilt_rad
+    near = np.flatnonzero(cos * np.cos(towards) + sin * np.sin(towards) > np.cos(half_angle_rad) - 1e-9)
+    line, column, radius = line[near], column[near], radius[near]
+    turned = (np.arctan2(sin[near], cos[near]) + ellipse.tilt_rad - sun_angle_rad + np.pi) % (2 * np.pi) - np.pi
     lit = np.abs(turned) < half_angle_rad
     return line[lit], column[lit], radius[lit], turned[lit]
 

@@ -56,8 +56,7 @@ def light_balance(
     `means` over (y, x) are counts in samples of `step` pixels a side, `noise` [DN] their sigma; `light` is the Sun's direction in the image and the phase, rad.
     Expected is the law of Lommel and Seeliger, whose shadows are the least dark of all laws in use, at the median brightness measured.
     """
-    _, _, fine = _sphere(means.shape, step, disk, light)
-    small = _medians(means - _background(means, fine))
+    small = _medians(means - _background(means, _direction(means.shape, step, disk)[0]))
     step *= _BLOCK
     # of three by three samples the median is about half as uncertain as one
     noise /= 2.0
@@ -111,8 +110,11 @@ def _background(means: np.ndarray, radius: np.ndarray) -> np.ndarray:
     if not ring.any():
         return np.zeros(means.shape[1])
     level = np.full(means.shape[1], float(np.median(means[ring])))
-    for column in np.flatnonzero(ring.sum(axis=0) >= _FEWEST):
-        level[column] = np.median(means[ring[:, column], column])
+    number = ring.sum(axis=0)
+    told = np.flatnonzero(number >= _FEWEST)
+    ordered, number = np.sort(np.where(ring, means, np.inf)[:, told], axis=0), number[told]
+    middle = np.stack([ordered[place, np.arange(len(told))] for place in ((number - 1) // 2, number // 2)])
+    level[told] = middle.mean(axis=0)
     return level
 
 
@@ -123,15 +125,24 @@ def _medians(samples: np.ndarray) -> np.ndarray:
     return np.asarray(np.median(blocks.swapaxes(1, 2).reshape(lines, columns, -1), axis=-1))
 
 
+def _direction(
+    shape: tuple[int, ...], step: float, disk: tuple[Ellipse, Scan]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As of `Ellipse.direction`, at the middle of each sample."""
+    ellipse, scan = disk
+    line, column = ((np.arange(size) + 0.5) * step - 0.5 for size in shape)
+    return ellipse.direction(column[np.newaxis, :], scan.coordinate(line)[:, np.newaxis])
+
+
 def _sphere(
     shape: tuple[int, ...], step: float, disk: tuple[Ellipse, Scan], light: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Expected light (1 where Sun and observer stand overhead alike), cosine of the Sun's zenith angle (below zero at night), distance from the centre in
     disk radii, at the middle of each sample."""
-    (ellipse, scan), (sun_angle_rad, phase_rad) = disk, light
-    line, column = ((np.arange(size) + 0.5) * step - 0.5 for size in shape)
-    radius, cos, sin = ellipse.direction(column[np.newaxis, :], scan.coordinate(line)[:, np.newaxis])
-    towards = radius * np.cos(np.arctan2(sin, cos) + ellipse.tilt_rad - sun_angle_rad)
+    sun_angle_rad, phase_rad = light
+    radius, cos, sin = _direction(shape, step, disk)
+    turned = disk[0].tilt_rad - sun_angle_rad
+    towards = radius * (cos * np.cos(turned) - sin * np.sin(turned))
     emission = np.sqrt(np.maximum(1.0 - radius**2, 0.0))
     sun = np.sin(abs(phase_rad)) * towards + np.cos(phase_rad) * emission
     lit = np.where(radius < 1.0, np.maximum(sun, 0.0), 0.0)

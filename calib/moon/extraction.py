@@ -17,6 +17,8 @@ from calib.moon.window import Window, block_means
 
 #: semi-axis in pixels from which on means of pixels are looked at: relief and ground do not let a larger disk be known better
 _ENOUGH_PIXELS = 750
+#: disk radii by which the coarse disk may lie beside the true one
+_SLACK = 0.03
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ def extract_disk(
     # the window begins where a block does
     first, left = first // step[0] * step[0], left // step[1] * step[1]
     means = block_means(whole.part(first, stop, left, right), step)
+    slack = int(_SLACK * half_width) + 2
+    whole.leave(image.held, first, stop, max(left - slack, 0), min(right + slack, raster.columns))
     del whole
     in_means = _reduced_scan(scan, step[0])
     start = _scaled(coarse, 1 / step[1], 1 / step[0])

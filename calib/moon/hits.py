@@ -37,27 +37,26 @@ def lone_pixels(
     second, third = _middle_two(counts)
     # a cheap necessary condition first: above, or below, two of the four nearest neighbours
     limit = np.asarray(np.floor(threshold * noise.floor)).astype(counts.dtype)
-    found, spare = [], np.empty_like(second)
-    for sign, candidate in (
-        (1, np.subtract(np.maximum(inner, second, out=spare), second, out=spare) > limit),
-        (-1, np.subtract(third, np.minimum(inner, third, out=spare), out=spare) > limit),
-    ):
-        line, column = _places(candidate)
-        # the same with the noise of the light, for the few that are left
-        near = (second if sign > 0 else third)[line, column].astype(float)
-        own = inner[line, column] - level[column + BORDER]
-        bright = near - level[column + BORDER]
-        left = sign * (own - bright) > threshold * noise.sigma(bright)
-        line, column = line[left], column[left]
-        around = _around(counts, level, line, column)
-        value = sign * around[12]
-        around = np.sort(sign * around, axis=0)
-        high_one, low_one = around[16], around[8]
-        sigma = noise.sigma(np.where(sign > 0, high_one, -low_one))
-        kept = value - high_one > threshold * sigma + _CONTRAST * (high_one - low_one)
-        found.append((line[kept], column[kept] + BORDER, np.full(np.count_nonzero(kept), sign)))
-    line, column, signs = (np.concatenate(items) for items in zip(*found, strict=True))
-    return line, column, signs
+    spare = np.empty_like(second)
+    above = np.flatnonzero(np.subtract(np.maximum(inner, second, out=spare), second, out=spare) > limit)
+    below = np.flatnonzero(np.subtract(third, np.minimum(inner, third, out=spare), out=spare) > limit)
+    # both together: there are so few that each call costs more than its pixels
+    line, column = np.divmod(np.concatenate([above, below]), inner.shape[1])
+    near = np.concatenate([second.reshape(-1)[above], third.reshape(-1)[below]]).astype(float)
+    sign = np.repeat([1, -1], [len(above), len(below)])
+    # the same with the noise of the light, for the few that are left
+    own = inner[line, column] - level[column + BORDER]
+    bright = near - level[column + BORDER]
+    left = sign * (own - bright) > threshold * noise.sigma(bright)
+    line, column, sign = line[left], column[left], sign[left]
+    around = _around(counts, level, line, column)
+    around *= sign.astype(around.dtype)
+    value = around[12].copy()
+    around.sort(axis=0)
+    high_one, low_one = around[16], around[8]
+    sigma = noise.sigma(np.where(sign > 0, high_one, -low_one))
+    kept = value - high_one > threshold * sigma + _CONTRAST * (high_one - low_one)
+    return line[kept], column[kept] + BORDER, sign[kept]
 
 
 def _middle_two(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,12 +77,6 @@ def _around(counts: np.ndarray, level: np.ndarray, line: np.ndarray, column: np.
     # one gathering for all neighbours: pixels are so few that each costs more than its pixels
     places = (line + np.repeat(side, len(side))[:, np.newaxis]) * counts.shape[1] + columns
     return np.asarray(counts.reshape(-1).take(places) - level.take(columns))
-
-
-def _places(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Line and column of what is true; fast where that is little."""
-    place = np.flatnonzero(candidate)
-    return place // candidate.shape[1], place % candidate.shape[1]
 
 
 def restless_columns(spreads: list[np.ndarray], noise: float) -> np.ndarray:

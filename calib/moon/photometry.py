@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from calib.acquisition import BandImage
 from calib.config import Model
 from calib.moon.cleaning import CleaningParameters, filled_values
 from calib.moon.ellipse import Ellipse, Scan
@@ -20,7 +21,6 @@ from calib.moon.hits import BORDER, Noise, lone_pixels, restless_columns, uneven
 from calib.moon.records import Picture
 from calib.moon.sky import Sky, measured_sky, sky_lines
 from calib.moon.window import Window
-from calib.raster import Raster
 from calib.units import Fraction, Pixels, as_written
 
 
@@ -109,7 +109,7 @@ class _Bad:
 
 
 def disk_signal(
-    raster: Raster,
+    image: BandImage,
     ellipse: Ellipse,
     scan: Scan,
     noise: Noise,
@@ -122,6 +122,7 @@ def disk_signal(
 
     InputError, naming `source`, where sky lines are missing.
     """
+    raster = image.raster
     marks, chosen, plateau = _marks(ellipse, parameters)
     half_width, half_height = ellipse.extent()
     offset = scan.coordinate(np.arange(raster.lines, dtype=float)) - ellipse.scan
@@ -134,6 +135,7 @@ def disk_signal(
         max(after.stop, int(bottom)),
         max(int(ellipse.column - margin * half_width), 0),
         min(int(ellipse.column + margin * half_width) + 2, raster.columns),
+        image.held,
     )
     sky = measured_sky(
         window.lines(before.start, before.stop), window.lines(after.start, after.stop), (offset[before], offset[after])
@@ -234,20 +236,20 @@ def _ring_sums(
     """Sums over the disk (first entry) and the rings between the dilations `marks`."""
     names = ("flux", "pixels", "squared_weight", "squared_fill", "filled", "saturated")
     sums = {name: np.zeros(len(marks)) for name in names}
+    before, change = (np.concatenate([[0.0], np.cumsum(values)]) for values in (sky.before, sky.after - sky.before))
     for first, block in place.window.blocks(*place.rows):
         lines = slice(first, first + len(block))
         picture.add(block, first, place.window.left)
         low, high = place.chords(first, len(block), 1 + marks)
         share = sky.share(place.offset[lines])[:, np.newaxis]
-        flux = _between(block, low, high)
-        for values, factor in ((sky.before, 1.0), (sky.after - sky.before, share)):
-            total = np.concatenate([[0.0], np.cumsum(values)])
-            flux -= factor * np.diff(total[high] - total[low], axis=1, prepend=0.0)
-        pixels = np.diff(high - low, axis=1, prepend=0)
-        by_line = place.weight[lines][:, np.newaxis]
-        sums["flux"] += (by_line * flux).sum(axis=0)
-        sums["pixels"] += pixels.sum(axis=0)
-        sums["squared_weight"] += (by_line**2 * pixels).sum(axis=0)
+        by_line = place.weight[lines]
+        # lines first, then from ring to ring: a sum has few numbers
+        level = _weighted(by_line, before[high] - before[low])
+        level += _weighted(by_line * share[:, 0], change[high] - change[low])
+        sums["flux"] += _weighted(by_line, _between(block, low, high)) - np.diff(level, prepend=0.0)
+        pixels = high - low
+        sums["pixels"] += np.diff(pixels.sum(axis=0), prepend=0)
+        sums["squared_weight"] += np.diff(_weighted(by_line**2, pixels), prepend=0.0)
         spoiled = _replaced(block, first, (sky, share), low[:, 0], high[:, 0], bad)
         if spoiled is not None:
             row, column, gain, value = spoiled
@@ -262,6 +264,11 @@ def _ring_sums(
     return sums
 
 
+def _weighted(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the lines of values (line, ring); not by BLAS, whose sums depend on the number of threads."""
+    return np.asarray(np.einsum("l,lr->r", weight, values))
+
+
 def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Sums of counts over (line, ring), from the columns at which the rings of each line begin and end."""
     width, rings = block.shape[1], low.shape[1]
@@ -270,7 +277,10 @@ def _between(block: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
     flat = block.ravel()
     # the last run may end with the block
     flat = np.append(flat, flat.dtype.type(0)) if places[-1, -1] == len(flat) else flat
-    runs = np.add.reduceat(flat, places.ravel(), dtype=np.int64).reshape(places.shape)[:, :-1]
+    # no run is longer than a line
+    small = flat.dtype.kind == "u" and width * np.iinfo(flat.dtype).max < 2**32
+    kind = np.uint32 if small else np.int64
+    runs = np.add.reduceat(flat, places.ravel(), dtype=kind).reshape(places.shape)[:, :-1]
     # an empty run is given the count at its place
     runs[np.diff(edges, axis=1) == 0] = 0
     sums = runs[:, rings - 1 :].astype(float)

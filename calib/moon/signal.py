@@ -20,6 +20,8 @@ from calib.sensor import Sensor
 from calib.uncertainty import Component, Uncertain, to_variables
 from calib.units import stamp
 
+#: what tells where the disk is, and how it is lit
+_PLACE = ("centre_column", "centre_line", "semi_axis_column", "semi_axis_line", "tilt", "sun_angle", "phase")
 _SIGNAL_UNITS = {
     "sky_level": "DN",
     "sky_before": "DN",
@@ -51,8 +53,9 @@ def signal_of_disk(
 
     Each line counts by its scan rate over the mean rate of the disk. The growth of the sum with the aperture's dilation is a record.
     """
+    places = disk[list(_PLACE)]
     rows = [
-        _signal_of_band(acquisition, sensor, name, disk.sel(band=name), parameters)
+        _signal_of_band(acquisition, sensor, name, places.sel(band=name), parameters)
         for name in bands_of(acquisition, sensor)
     ]
     names = bands_of(acquisition, sensor)
@@ -86,7 +89,7 @@ def _signal_of_band(
     )
     picture = Picture(image.raster, quicklook_step(acquisition))
     noise = Noise(band.noise_floor, band.noise_slope)
-    found = disk_signal(image.raster, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
+    found = disk_signal(image, ellipse, scan, noise, sensor.saturation, picture, parameters, source)
     sky = found.background
     if not found.total > 0:
         raise InputError(

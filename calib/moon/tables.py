@@ -45,10 +45,12 @@ def over_bands(names: list[str], rows: Iterable[Mapping[str, Any]], units: Mappi
 
 def _stacked(arrays: list[xr.DataArray], index: xr.DataArray) -> xr.DataArray:
     sizes = {dim: max(array.sizes[dim] for array in arrays) for dim in arrays[0].dims}
-    padded = [
-        array.pad({dim: (0, sizes[dim] - array.sizes[dim]) for dim in array.dims}, constant_values=np.nan)
-        for array in arrays
-    ]
-    return xr.concat(padded, dim=index, coords="minimal", compat="override", join="override").assign_attrs(
-        arrays[0].attrs
-    )
+    shape = len(arrays), *sizes.values()
+    values = np.full(shape, np.nan, dtype=np.result_type(*(array.dtype for array in arrays)))
+    for number, array in enumerate(arrays):
+        place: tuple[int | slice, ...] = (number, *(slice(size) for size in array.shape))
+        values[place] = array.values
+    # a coordinate is the same in all bands, or that of the longest
+    longest = max(arrays, key=lambda array: array.size)
+    stacked = xr.DataArray(values, dims=("band", *sizes), coords=longest.coords, attrs=arrays[0].attrs)
+    return stacked.assign_coords(band=index)

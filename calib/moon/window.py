@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from calib.raster import Raster
+from calib.raster import Held, Raster
 
 #: counts that are kept once read
 _HELD_BYTES = 160 * 2**20
@@ -19,13 +19,14 @@ _BLOCK_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Window:
-    """The lines first..stop and columns left..right of a raster."""
+    """The lines first..stop and columns left..right of a raster; of those, `held` may have some decoded already."""
 
     raster: Raster
     first: int
     stop: int
     left: int
     right: int
+    held: Held | None = None
 
     @property
     def _held(self) -> bool:
@@ -37,7 +38,8 @@ class Window:
 
     @cached_property
     def _counts(self) -> np.ndarray:
-        return self.raster.read(self.first, self.stop, self.left, self.right)
+        reader = self.raster.read if self.held is None else partial(self.held.read, self.raster)
+        return reader(self.first, self.stop, self.left, self.right)
 
     def lines(self, first: int, stop: int) -> np.ndarray:
         """Counts (line, column) of some of its lines."""
@@ -52,6 +54,11 @@ class Window:
             lines, columns = (first - self.first, stop - self.first), (left - self.left, right - self.left)
             part.__dict__["_counts"] = self._counts[slice(*lines), slice(*columns)]
         return part
+
+    def leave(self, held: Held, first: int, stop: int, left: int, right: int) -> None:
+        """Leave some of it, if it was read at once, to the next reader."""
+        if self._held:
+            held.keep(self.raster, [(first, left, self.part(first, stop, left, right)._counts)])
 
     def blocks(self, first: int, stop: int, border: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """First line of each block of first..stop, and its counts with `border` lines more before and after; where the window ends, its last line

@@ -72,13 +72,11 @@ def test_twelve_bands_against_reading_them(tmp_path: Path, capsys: pytest.Captur
     )
     with capsys.disabled():
         print("", *lines, sep="\n")
-    # asked: 3; docs/measured.md tells what is reached, this holds it
-    assert running / reading < 3.5
+    # asked; docs/measured.md tells what is reached
+    assert running / reading < 3
     assert gain_in_time > 3
     assert difference < 5e-4
     assert error < 1e-3
-    if running / reading >= 3:
-        pytest.xfail(f"not reached in this run: {running / reading:.2f} times the reading; see docs/measured.md")
 
 
 _PEAK = """

@@ -206,7 +206,7 @@ def write_band(path: Path, counts: np.ndarray, rate: np.ndarray | None, scene: S
 
 
 def large_case(path: str, pixel_rad: float, oversampling: float) -> tuple[Acquisition, Sensor, xr.Dataset]:
-    """One band of a file that exists, lit from +column, scanned evenly; for measurements of memory."""
+    """One band of a file that exists, lit from +column up to a quarter of the radius beyond the centre, scanned evenly; for measurements of memory."""
     with rasterio.open(path) as source:
         raster = Raster(Path(path), source.height, source.width, "uint16", source.block_shapes[0][0])
     rate = np.full(raster.lines, pixel_rad / oversampling / 1e-3)
@@ -220,5 +220,5 @@ def large_case(path: str, pixel_rad: float, oversampling: float) -> tuple[Acquis
     return (
         acquisition,
         sensor,
-        xr.Dataset({"sun_angle": per_band(["B1"], 0.0, "deg"), "phase": per_band(["B1"], 40.0, "deg")}),
+        xr.Dataset({"sun_angle": per_band(["B1"], 0.0, "deg"), "phase": per_band(["B1"], 75.5, "deg")}),
     )
