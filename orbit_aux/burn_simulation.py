@@ -1,0 +1,3 @@
+"""Simulated burns with their truth, for tests, demonstrations and Monte Carlo (under construction)."""
+
+from __future__ import annotations
