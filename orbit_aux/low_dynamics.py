@@ -94,22 +94,22 @@ class Trajectory:
     states: Array
     slopes: Array
 
-    def at(self, elapsed_s: Array) -> Array:
-        """Positions and velocities (n, 6) at seconds after the epoch."""
-        return self._between(self.states[..., None], elapsed_s)[:, :, 0]
+    def at(self, elapsed_s: Array, *, before: bool = False) -> Array:
+        """Positions and velocities (n, 6) at seconds after the epoch; at an impulse those after it, unless `before`."""
+        return self._between(self.states[..., None], elapsed_s, before)[:, :, 0]
 
-    def partials(self, elapsed_s: Array) -> Array:
+    def partials(self, elapsed_s: Array, *, before: bool = False) -> Array:
         """Partials (n, 6, 6 + estimated parameters) at seconds after the epoch."""
-        return self._between(self.slopes, elapsed_s)
+        return self._between(self.slopes, elapsed_s, before)
 
-    def _between(self, ends: Array, elapsed_s: Array) -> Array:
+    def _between(self, ends: Array, elapsed_s: Array, before: bool) -> Array:
         edges = self.course.edges_s
         elapsed = np.asarray(elapsed_s, dtype=np.float64)
         if len(elapsed) and not (elapsed.min() >= edges[0] - 1e-6 and elapsed.max() <= edges[-1] + 1e-6):
             raise OrbitError(
                 f"times of {elapsed.min()} to {elapsed.max()} s leave the course of {edges[-1]} s: extend it"
             )
-        place = np.clip(np.searchsorted(edges, elapsed, side="right") - 1, 0, len(edges) - 2)
+        place = np.clip(np.searchsorted(edges, elapsed, side="left" if before else "right") - 1, 0, len(edges) - 2)
         length = self.course.lengths_s[place]
         values = np.empty((len(elapsed), 6, ends.shape[-1]))
         quintic(ends[:, 0], ends[:, 1], (elapsed - edges[place]) / length, length, place, values)
