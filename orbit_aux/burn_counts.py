@@ -70,25 +70,12 @@ def ready_counts(
     )
 
 
-def joined(parts: list[Counts]) -> Counts:
-    """Counts of successive epochs as one."""
-    first = parts[0]
-    offsets = np.cumsum([0, *(int(part.epoch[-1]) + 1 for part in parts[:-1])])
-
-    def column(name: str) -> Array:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return Counts(
-        joined_tracking([part.tracking for part in parts]),
-        *(column(name) for name in ("tags", "legs", "interval")),
-        np.concatenate([part.link for part in parts]),
-        column("measured"),
-        column("sigma"),
-        np.concatenate([part.epoch + offset for part, offset in zip(parts, offsets, strict=True)]),
-        first.light_time,
-        notes,
-    )
+def part_of_tracking(tracking: Tracking, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Tracking:
+    """Some of its measurements."""
+    sigma = None if tracking.sigma is None else tracking.sigma[rows]
+    names = ("interval_s", "kind", "transmitter", "receiver", "value")
+    columns = {name: getattr(tracking, name)[rows] for name in names}
+    return replace(tracking, stop=tracking.stop[rows], sigma=sigma, **columns)
 
 
 def joined_tracking(parts: list[Tracking]) -> Tracking:
@@ -134,10 +121,7 @@ def _in_order(tracking: Tracking) -> tuple[Tracking, list[str]]:
     if same.any():
         notes.append(f"{tracking.source}: {int(same.sum())} measurements repeat an identical one and were dropped")
     order = order[~same[order]]
-    sigma = None if tracking.sigma is None else tracking.sigma[order]
-    names = ("interval_s", "kind", "transmitter", "receiver", "value")
-    columns = {name: getattr(tracking, name)[order] for name in names}
-    return replace(tracking, stop=tracking.stop[order], sigma=sigma, **columns), notes
+    return part_of_tracking(tracking, order), notes
 
 
 def _repeats(tracking: Tracking) -> NDArray[np.bool_]:
