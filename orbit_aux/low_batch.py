@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from orbit_aux.errors import OrbitError
 from orbit_aux.forces import Forces
 from orbit_aux.low_dynamics import Course, Parameter, Trajectory, follow
+from orbit_aux.triangle import inverse, triangle_of
 
 Array = NDArray[np.float64]
 
@@ -73,7 +74,9 @@ class Model:
         """The model with its unknowns changed by `step`."""
         chosen = {self.columns[number].name: float(step[row]) for row, number in enumerate(self.direct)}
         shifts = {
-            (item.owner, item.component): chosen[item.name] for item in self.parameters if item.kind == "switch" and item.name in chosen
+            (item.owner, item.component): chosen[item.name]
+            for item in self.parameters
+            if item.kind == "switch" and item.name in chosen
         }
         parameters = tuple(_moved(item, chosen.get(item.name, 0.0), shifts) for item in self.parameters)
         rest = step[len(chosen) :]
@@ -87,13 +90,20 @@ class Model:
         columns = self.columns
         cut = [
             replace(
-                columns[piece.carrier], name=piece.name, value=piece.value, sigma=0.0, start_s=piece.start_s, stop_s=piece.stop_s
+                columns[piece.carrier],
+                name=piece.name,
+                value=piece.value,
+                sigma=0.0,
+                start_s=piece.start_s,
+                stop_s=piece.stop_s,
             )
             for piece in self.pieces
         ]
         return [*self.parameters, *cut]
 
-    def trajectory(self, course: Course, start: Array, forces: Forces, plane: Array, *, partials: bool = True) -> Trajectory:
+    def trajectory(
+        self, course: Course, start: Array, forces: Forces, plane: Array, *, partials: bool = True
+    ) -> Trajectory:
         """The orbit from `start` under this model."""
         return follow(course, start, forces, self.acting(), partials=partials, plane=plane)
 
@@ -148,36 +158,27 @@ class Solution:
     """-2 ln of the likelihood of the data, all unknowns integrated out, but for a constant."""
 
 
-def compress(rows: Array, residuals: Array) -> tuple[Array, float]:
-    """Triangle [R, z] of whitened equations `rows` x = `residuals`, and the squared length that no x explains."""
-    triangle = np.linalg.qr(np.concatenate([rows, residuals[:, None]], axis=1), mode="r")
-    size = rows.shape[1]
-    if len(triangle) < size + 1:
-        triangle = np.concatenate([triangle, np.zeros((size + 1 - len(triangle), size + 1))])
-    return triangle[:size], float(triangle[size, size] ** 2)
-
-
 def solve(triangle: Array, rest: float, sigmas: Array, moved: Array) -> Solution:
-    """Least squares with independent priors: `sigmas` (inf: none) of the unknowns, which have left their prior means by `moved`."""
+    """Least squares of a triangle of equations with independent priors: `sigmas` (inf: none) of the unknowns, which have left their means by `moved`."""
+    size = len(sigmas)
     with np.errstate(divide="ignore"):
         weight = 1.0 / sigmas
-    known = weight > 0
-    prior = np.concatenate([np.diag(weight), (-weight * np.where(known, moved, 0.0))[:, None]], axis=1)[known]
-    stacked = np.concatenate([triangle, prior])
+    known = np.flatnonzero(weight > 0)
+    prior = np.zeros((len(known), size))
+    prior[np.arange(len(known)), known] = weight[known]
     # columns of like size, so that rank is a matter of geometry and not of units
-    scale = np.linalg.norm(stacked[:, :-1], axis=0)
+    scale = np.sqrt(np.sum(triangle[:, :size] ** 2, axis=0) + np.sum(prior**2, axis=0))
     scale[scale == 0.0] = 1.0
-    upper = np.linalg.qr(np.concatenate([stacked[:, :-1] / scale, stacked[:, -1:]], axis=1), mode="r")
-    size = len(sigmas)
-    diagonal = np.abs(np.diagonal(upper[:size, :size]))
-    if len(upper) < size or not diagonal.min() > 1e-12 * diagonal.max():
+    scaled = np.concatenate([triangle[:, :size] / scale, triangle[:, size:]], axis=1)
+    upper, left = triangle_of(prior / scale, -(weight * moved)[known], scaled)
+    diagonal = np.abs(np.diagonal(upper))
+    if not diagonal.min() > 1e-12 * diagonal.max():
         raise OrbitError("the measurements do not determine the orbit: give more, over a longer time, or a prior")
-    root = np.linalg.inv(upper[:size, :size]) / scale[:, None]
-    step = root @ upper[:size, size]
-    left = float(upper[size, size] ** 2) if len(upper) > size else 0.0
+    root = inverse(upper, size) / scale[:, None]
+    step = root @ upper[:, size]
     # the factor of the weights belongs to the density of the prior
-    evidence = rest + left + 2.0 * float(np.sum(np.log(diagonal)) + np.sum(np.log(scale)) - np.sum(np.log(weight[known])))
-    return Solution(step, root @ root.T, rest + left, evidence)
+    determinant = float(np.sum(np.log(diagonal)) + np.sum(np.log(scale)) - np.sum(np.log(weight[known])))
+    return Solution(step, root @ root.T, rest + left, rest + left + 2.0 * determinant)
 
 
 def robust_weights(size: Array, huber: float | None, gate: float) -> Array:

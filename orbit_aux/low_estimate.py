@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from orbit_aux.errors import OrbitError
 from orbit_aux.forces import Forces
 from orbit_aux.frames import local_orbital_axes
-from orbit_aux.low_batch import Model, Solution, compress, robust_weights, solve, spread
+from orbit_aux.low_batch import Model, Solution, robust_weights, solve, spread
 from orbit_aux.low_dynamics import Course, Parameter, Trajectory, make_course
 from orbit_aux.low_options import LowOrbitOptions
 from orbit_aux.time import Times
+from orbit_aux.triangle import triangle_of
 
 Array = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False
             break
         accepted = weight > 0
         rows, right = _equations(problem, model, trajectory, residual, sigma, weight, offset, bias, start, gated)
-        triangle = compress(rows, right)
+        triangle = triangle_of(rows, right)
         sigmas, moved = _priors(model, options, bias)
         if model.empirical.any() and (options.empirical_ms2 is None) and (turn < 3 or gated != settled):
             empirical = _likeliest(triangle, sigmas, moved, model)
@@ -116,7 +117,19 @@ def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False
             if coarse:
                 break
     return Estimate(
-        start, model, course, trajectory, solution, residual, sigma, accepted, bias, empirical, turn + 1, settled, measured
+        start,
+        model,
+        course,
+        trajectory,
+        solution,
+        residual,
+        sigma,
+        accepted,
+        bias,
+        empirical,
+        turn + 1,
+        settled,
+        measured,
     )
 
 
@@ -193,13 +206,16 @@ def _likeliest(triangle: tuple[Array, float], sigmas: Array, moved: Array, model
 def _is_small(solution: Solution) -> bool:
     sigma = np.sqrt(np.diagonal(solution.covariance))
     if not (np.isfinite(solution.step).all() and np.isfinite(sigma).all()):
-        raise OrbitError("least squares left the numbers: the start or the measurements are far off; check frame and units")
+        raise OrbitError(
+            "least squares left the numbers: the start or the measurements are far off; check frame and units"
+        )
     return bool((np.abs(solution.step) <= _SETTLED * sigma + 1e-12).all())
 
 
 def without_pieces(model: Model) -> Model:
     """The model with manoeuvres as its only unknowns, as short arcs want it."""
     parameters = tuple(
-        replace(item, sigma=0.0) if item.kind in {"drag", "light", "acceleration"} else item for item in model.parameters
+        replace(item, sigma=0.0) if item.kind in {"drag", "light", "acceleration"} else item
+        for item in model.parameters
     )
     return replace(model, parameters=parameters, carriers=frozenset(), pieces=())

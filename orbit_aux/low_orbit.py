@@ -153,7 +153,9 @@ def _thinned(fixes: PositionFixes, spacing_s: float) -> PositionFixes:
             kept.append(row)
             last = at_s
     if len(kept) < FEWEST_FIXES:
-        raise OrbitError(f"{fixes.source}: {len(kept)} fixes {spacing_s:g} s apart are too few: give more or less spacing")
+        raise OrbitError(
+            f"{fixes.source}: {len(kept)} fixes {spacing_s:g} s apart are too few: give more or less spacing"
+        )
     return fixes[np.array(kept)]
 
 
@@ -169,7 +171,9 @@ def _first_orbit(problem: Problem, fixes: PositionFixes, start: State | None) ->
             apart_m = float(np.linalg.norm(state[:3] - problem.data.position_m[0]))
             if apart_m < 200e3:
                 return state, notes
-            notes.append(f"the initial orbit lies {apart_m / 1e3:.0f} km from the first fix; begun from the fixes instead")
+            notes.append(
+                f"the initial orbit lies {apart_m / 1e3:.0f} km from the first fix; begun from the fixes instead"
+            )
         else:
             notes.append("the initial orbit is not of the five days before the first fix; begun from the fixes instead")
     state, misfit_m = _from_positions(problem, problem.data.position_m)
@@ -194,7 +198,11 @@ def _from_positions(problem: Problem, position_m: Array) -> tuple[Array, float]:
     near = (data.elapsed_s >= middle_s - 900.0) & (data.elapsed_s <= middle_s + 900.0)
     # the arc is begun at its middle: Kepler's motion backwards to the first fix would need a better state
     local = Data(data.epoch + middle_s, data.elapsed_s[near] - middle_s, position_m[near], data.sigma_m[near])
-    later = Data(local.epoch, local.elapsed_s[local.elapsed_s >= 0], *(a[local.elapsed_s >= 0] for a in (local.position_m, local.sigma_m)))
+    later = Data(
+        local.epoch,
+        local.elapsed_s[local.elapsed_s >= 0],
+        *(a[local.elapsed_s >= 0] for a in (local.position_m, local.sigma_m)),
+    )
     part = Problem(later, replace(problem.forces, manoeuvres=()), problem.options, max(float(later.elapsed_s[-1]), 1.0))
     parameters = tuple(parameters_of(part.forces, later.epoch, part.duration_s))
     estimate = adjust(part, state, Model(parameters, frozenset(), (), parameters), coarse=True)
@@ -206,7 +214,9 @@ def _backwards(state: Array, part: Problem, seconds: float) -> Array:
     if seconds <= 0:
         return state
     mirror = State(part.data.epoch, state[None, :3], -state[None, 3:], "GCRF")
-    quiet = replace(part.forces, drag=False, solar_pressure=False, sun=False, moon=False, gravity=part.forces.gravity.truncated(2))
+    quiet = replace(
+        part.forces, drag=False, solar_pressure=False, sun=False, moon=False, gravity=part.forces.gravity.truncated(2)
+    )
     back = propagate(mirror, part.data.epoch + seconds, quiet)
     return np.concatenate([back.position_m[0], -back.velocity_ms[0]])
 
@@ -218,5 +228,3 @@ def _check_fit(estimate: Estimate, part: Problem) -> None:
             f"positions scatter by {scatter_m:.4g} m about the best orbit of their first {part.duration_s / 3600:.1f} h: they are not ITRF positions "
             "of one satellite in free flight; check frame, time scale, units, and manoeuvres that were not given"
         )
-
-

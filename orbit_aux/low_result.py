@@ -31,7 +31,10 @@ def orbit_of(estimate: Estimate, problem: Problem, object_name: str, object_id: 
 
 def ephemeris(estimate: Estimate, problem: Problem, names: tuple[str, str, str]) -> Orbit:
     """See `orbit_of`."""
-    pieces = [np.linspace(low, high, records(high - low, problem.options.output_step_s)) for low, high in arcs(estimate, problem)]
+    pieces = [
+        np.linspace(low, high, records(high - low, problem.options.output_step_s))
+        for low, high in arcs(estimate, problem)
+    ]
     epoch = problem.data.epoch
     states, roots, segments, first = [], [], [], 0
     for elapsed in pieces:
@@ -39,8 +42,7 @@ def ephemeris(estimate: Estimate, problem: Problem, names: tuple[str, str, str])
         for part, before in ((elapsed[:-1], False), (elapsed[-1:], True)):
             states.append(estimate.trajectory.at(part, before=before))
             design = estimate.model.design(estimate.trajectory, part, before=before)
-            size = design.shape[2]
-            roots.append(np.einsum("nij,jk,nlk->nil", design, estimate.solution.covariance[:size, :size], design))
+            roots.append(carried(design, estimate.solution.covariance))
         edges = (epoch + elapsed[[0, -1]]).tai_ns
         segments.append(Segment(first, first + len(elapsed), int(edges[0]), int(edges[1])))
         first += len(elapsed)
@@ -51,8 +53,23 @@ def ephemeris(estimate: Estimate, problem: Problem, names: tuple[str, str, str])
     matrices = 0.5 * (matrices + np.swapaxes(matrices, 1, 2))[kept]
     covariance = Covariance(times[kept], matrices, ("GCRF",) * len(kept))
     return Orbit(
-        names[0], names[1], "GCRF", times, vectors[:, :3], vectors[:, 3:], names[2], segments=tuple(segments), covariance=covariance
+        names[0],
+        names[1],
+        "GCRF",
+        times,
+        vectors[:, :3],
+        vectors[:, 3:],
+        names[2],
+        segments=tuple(segments),
+        covariance=covariance,
     )
+
+
+def carried(design: Array, covariance: Array) -> Array:
+    """Covariances (n, rows, rows) of quantities with partials `design` (n, rows, unknowns)."""
+    size = design.shape[2]
+    weighted = (design.reshape(-1, size) @ covariance[:size, :size]).reshape(design.shape)
+    return np.asarray(weighted @ np.swapaxes(design, 1, 2))
 
 
 def records(duration_s: float, step_s: float) -> int:
@@ -74,7 +91,9 @@ def parameter_table(estimate: Estimate) -> xr.Dataset:
     unknowns = len(model.names)
     sigma = np.sqrt(np.diagonal(estimate.solution.covariance))[6 : 6 + unknowns]
     prior = np.where(model.empirical, model.sigmas * estimate.empirical_ms2, model.sigmas)
-    units = [model.columns[number].unit for number in model.direct] + [model.columns[p.carrier].unit for p in model.pieces]
+    units = [model.columns[number].unit for number in model.direct] + [
+        model.columns[p.carrier].unit for p in model.pieces
+    ]
     # a group of drag has the whole scale, not its change
     offset = np.array([0.0] * len(model.direct) + [model.columns[p.carrier].value for p in model.pieces])
     nan = np.full(len(model.direct), np.nan)
@@ -97,14 +116,20 @@ def residual_table(estimate: Estimate, problem: Problem) -> xr.Dataset:
     """Fixes less orbit along its radial, along and cross directions (m), sigma, whether accepted, over "fix"."""
     data = problem.data
     states = estimate.trajectory.at(data.elapsed_s)
-    return residuals_dataset(data.epoch + data.elapsed_s, states, estimate.residual_m, estimate.sigma_m, estimate.accepted)
+    return residuals_dataset(
+        data.epoch + data.elapsed_s, states, estimate.residual_m, estimate.sigma_m, estimate.accepted
+    )
 
 
-def residuals_dataset(times: Times, states: Array, residual_m: Array, sigma_m: Array, accepted: NDArray[np.bool_]) -> xr.Dataset:
+def residuals_dataset(
+    times: Times, states: Array, residual_m: Array, sigma_m: Array, accepted: NDArray[np.bool_]
+) -> xr.Dataset:
     """Residuals (GCRF, m) in local axes as a dataset."""
     local = np.einsum("nij,nj->in", local_orbital_axes(states[:, :3], states[:, 3:], "RSW"), residual_m)
     names = ("radial", "along", "cross")
-    variables: dict[str, Any] = {name: ("fix", values, {"units": "m"}) for name, values in zip(names, local, strict=True)}
+    variables: dict[str, Any] = {
+        name: ("fix", values, {"units": "m"}) for name, values in zip(names, local, strict=True)
+    }
     variables |= {"sigma": ("fix", sigma_m, {"units": "m"}), "accepted": ("fix", accepted, {"units": "1"})}
     return xr.Dataset(variables, {"time": ("fix", times.utc_datetime64(), {"scale": "UTC"})})
 
@@ -142,7 +167,9 @@ def summary_of(estimate: Estimate, problem: Problem, orbit: Orbit, notes: tuple[
     table = parameter_table(estimate)
     sigma_3d = position_sigma(orbit)
     reasons = doubts(estimate, accepted, reduced, sigma_3d)
-    shown = [name for name in table.parameter.values.tolist() if name.startswith(("drag", "solar", "impulse", "thrust"))]
+    shown = [
+        name for name in table.parameter.values.tolist() if name.startswith(("drag", "solar", "impulse", "thrust"))
+    ]
     return {
         "verdict": "doubtful" if reasons else "believed",
         "reasons": reasons,
@@ -161,7 +188,8 @@ def summary_of(estimate: Estimate, problem: Problem, orbit: Orbit, notes: tuple[
         "unmodelled_acceleration_ms2": estimate.empirical_ms2,
         "position_sigma_3d_m": {"median": float(np.median(sigma_3d)), "greatest": float(sigma_3d.max())},
         "parameters": {
-            name: {"value": float(table.value.sel(parameter=name)), "sigma": float(table.sigma.sel(parameter=name))} for name in shown
+            name: {"value": float(table.value.sel(parameter=name)), "sigma": float(table.sigma.sel(parameter=name))}
+            for name in shown
         },
         "bias_rsw_m": estimate.bias_m.tolist(),
         "forces": problem.forces.record(),
