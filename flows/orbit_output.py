@@ -134,7 +134,7 @@ def summary_of(answer: Answer) -> dict[str, Any]:
         **answer.result.summary,
         "semi_major_axis": axes,
         "plan": plan,
-        "notes": list(answer.notes),
+        "notes": list(dict.fromkeys([*answer.notes, *answer.result.summary.get("notes", ())])),
         "inputs": dict(answer.record),
     }
 
@@ -216,27 +216,61 @@ def lines_of(answer: Answer, summary: Mapping[str, Any]) -> list[str]:
     for name, said in (("at_cut_off", "at cut-off"), ("ten_minutes_after_cut_off", "10 min after cut-off")):
         axis = summary["semi_major_axis"][name]
         lines.append(f"Semi-major axis {said}: {_kilometres(axis)}")
-    last = data.isel(measurement=-1)
-    thrust, sigma = float(last["thrust"]), float(last["thrust_sigma"])
-    planned = answer.burn.thrust_n
-    lines.append(
-        f"Thrust: {thrust:.2f} N ± {sigma:.2f} ({100 * (thrust / planned - 1):+.2f} % of the plan's {planned:.2f} N)"
-    )
-    residual = data["residual"].values[data["accepted"].values.astype(bool)]
-    nis = data["nis"].values[data["accepted"].values.astype(bool)]
-    if len(residual):
-        lines.append(
-            f"Residuals: {100 * float(np.sqrt(np.mean(residual**2))):.2f} cm/s rms; innovation test mean {float(np.nanmean(nis)):.3f} (1 expected)"
-        )
+    lines += [*_engine_lines(summary, answer), *_test_lines(summary, data)]
     if "comparison" in summary:
         told = ", ".join(
             f"{name} {summary['comparison'][f'{name}_rms_m']:.1f} m" for name in ("radial", "along", "cross")
         )
         lines.append(f"Against {answer.settings.reference}: rms {told}")
-    lines += [str(line) for line in answer.notes]
+    lines += [str(line) for line in summary["notes"]]
     verdict = summary.get("verdict", "believed")
     reasons = summary.get("reasons", ())
     return [*lines, f"Verdict: {verdict}" + (f": {'; '.join(map(str, reasons))}" if reasons else "")]
+
+
+def _engine_lines(summary: Mapping[str, Any], answer: Answer) -> list[str]:
+    """Thrust, switches and spin as they were found."""
+    lines = []
+    planned = answer.burn.thrust_n
+    last = answer.result.estimates.isel(measurement=-1)
+    thrust, sigma = float(last["thrust"]), float(last["thrust_sigma"])
+    turned = summary.get("thrust") or {}
+    off = (
+        f", {turned['from_planned_direction_deg']:.2f} deg off its direction"
+        if "from_planned_direction_deg" in turned
+        else ""
+    )
+    lines.append(
+        f"Thrust: {thrust:.2f} N ± {sigma:.2f} ({100 * (thrust / planned - 1):+.2f} % of the plan's {planned:.2f} N{off})"
+    )
+    switches = [
+        f"{said} {found['utc'][11:22]} ({found['later_than_planned_s']:+.2f} s ± {found['sigma_s']:.2f})"
+        for name, said in (("ignition", "ignition"), ("cut_off", "cut-off"))
+        if (found := summary.get(name))
+    ]
+    if switches:
+        lines.append(f"Switches: {', '.join(switches)} against the plan")
+    spin = summary.get("spin")
+    if spin:
+        lines.append(f"Spin: period {spin['period_s']:.4f} s, antenna {spin['antenna_m']:.3f} m off the axis")
+    return lines
+
+
+def _test_lines(summary: Mapping[str, Any], data: xr.Dataset) -> list[str]:
+    """Residuals and innovation test, and the model of the counts."""
+    accepted = data["accepted"].values.astype(bool)
+    residual, nis = data["residual"].values[accepted], data["nis"].values[accepted]
+    model = {True: "of signals that travel", False: "of distances at one instant"}.get(summary.get("light_time"), "")
+    how = " (decided by likelihood)" if summary.get("light_time_decided") else ""
+    lines = [f"Counts: {model}{how}"] if model else []
+    if len(residual):
+        test = summary.get("nis") or {"mean": float(np.nanmean(nis))}
+        low, high = test.get("band_95", (math.nan, math.nan))
+        lines.append(
+            f"Residuals: {100 * float(np.sqrt(np.median(residual**2) / 0.4549)):.2f} cm/s typical; innovation test {test['mean']:.3f}"
+            + (f" (95 % band {low:.3f} to {high:.3f})" if math.isfinite(low) else " (1 expected)")
+        )
+    return lines
 
 
 def _kilometres(axis: Mapping[str, float]) -> str:

@@ -33,7 +33,9 @@ def burn_page(answer: Answer, summary: Mapping[str, Any]) -> BurnPage:
     rows = [
         _axis_row("Semi-major axis at cut-off [km]", axes["at_cut_off"]),
         _axis_row("Semi-major axis 10 min after cut-off [km]", axes["ten_minutes_after_cut_off"]),
+        *_switch_rows(summary),
         *_last_rows(data, answer),
+        *_engine_rows(summary),
     ]
     return BurnPage(
         title=f"Orbit of {summary['object_name']} through its burn",
@@ -42,7 +44,7 @@ def burn_page(answer: Answer, summary: Mapping[str, Any]) -> BurnPage:
         rows=rows,
         plots=_plots(data, minutes, answer),
         burning_min=(0.0, burn.duration_s / 60.0),
-        notes=[*answer.notes, *_told(answer.record)],
+        notes=[*map(str, summary["notes"]), *_told(answer.record)],
     )
 
 
@@ -51,6 +53,28 @@ def _axis_row(name: str, axis: Mapping[str, float]) -> tuple[str, str, str, str]
         f"{axis[key] / _KM:.3f}" if np.isfinite(axis[key]) else "–" for key in ("estimate_m", "sigma_m", "planned_m")
     )
     return name, estimate, sigma, planned
+
+
+def _switch_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for name, title in (("ignition", "Ignition [s after the plan]"), ("cut_off", "Cut-off [s after the plan]")):
+        if found := summary.get(name):
+            rows.append((title, f"{found['later_than_planned_s']:+.3f}", f"{found['sigma_s']:.3f}", "0"))
+    return rows
+
+
+def _engine_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Direction of the thrust, and the spin where there is one."""
+    rows = []
+    thrust, spin = summary.get("thrust") or {}, summary.get("spin") or {}
+    if "from_planned_direction_deg" in thrust:
+        angle, sigma = thrust["from_planned_direction_deg"], thrust["direction_sigma_deg"]
+        rows.append(("Thrust off its planned direction [deg]", f"{angle:.3f}", f"{sigma:.3f}", "0"))
+    if "period_s" in spin:
+        sigma = spin["rate_sigma_rads"] / spin["rate_rads"] * spin["period_s"]
+        rows.append(("Spin period [s]", f"{spin['period_s']:.6f}", f"{sigma:.6f}", ""))
+        rows.append(("Antenna off the spin axis [m]", f"{spin['antenna_m']:.3f}", f"{spin['antenna_sigma_m']:.3f}", ""))
+    return rows
 
 
 def _last_rows(data: xr.Dataset, answer: Answer) -> list[tuple[str, str, str, str]]:
@@ -168,7 +192,8 @@ def _innovations(data: xr.Dataset, minutes: np.ndarray, accepted: np.ndarray) ->
         "normalised innovation squared [1]",
         [Trace(f"mean of {_AVERAGED} measurements", place, mean)],
         "Innovations squared over what the filter expects of them: 1 on average, between the dashed lines 95 times in 100.",
-        {"expected": 1.0, "95 % band, lower": 1.0 - half, "95 % band, upper": 1.0 + half},
+        {"expected": 1.0, "95 % band": 1.0 - half, "": 1.0 + half},
+        (0.0, 3.0),
     )
 
 

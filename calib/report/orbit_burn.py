@@ -98,12 +98,16 @@ def figure(plot: Plot, burning_min: tuple[float, float]) -> Markup:
             )
     for trace in plot.traces:
         drawn += _drawn(frame, trace, look[trace.name])
+    keys = [(mark(look[trace.name]), trace.name) for trace in plot.traces]
+    keys += [(Markup("– –"), name) for name in plot.guides if name]
     legend = Markup("").join(
-        Markup("<span>{} {}</span> ").format(mark(look[trace.name]), trace.name) for trace in plot.traces
+        Markup('<span style="display:inline-flex;align-items:center;gap:.35em;margin-right:1.3em">{} {}</span>').format(
+            *key
+        )
+        for key in keys
     )
-    legend += Markup("").join(Markup("<span>– – {}</span> ").format(name) for name in plot.guides)
     return Markup(
-        '<h2>{}</h2><figure>{}<p class="legend">{}</p><figcaption>{} Shaded: the burn.</figcaption></figure>'
+        '<h2>{}</h2><figure>{}<p class="note">{}</p><figcaption>{} Shaded: the burn.</figcaption></figure>'
     ).format(plot.title, frame.svg(drawn, plot.title), legend, plot.sentence)
 
 
