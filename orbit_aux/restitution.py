@@ -142,10 +142,13 @@ class BurnMonitor:
     def update(self, counts: Tracking) -> xr.Dataset:
         """Takes the counts of one epoch (or of several in order), later than all before; returns their rows of `estimates`."""
         before = self._buffer.size
-        self._take(self._new(counts))
+        new = self._new(counts)
+        self._take(new)
+        self._seen |= dict(zip(_keys(new), new.value.tolist(), strict=True))
         if self._buffer.size == before:
             raise OrbitError(f"{counts.source}: holds no new measurement: give the counts of a later epoch")
-        return self._rows(before)
+        latest = self._buffer.counts()
+        return self._rows(latest.tracking, before)
 
     def result(self) -> BurnRestitution:
         """The answer from all counts so far: the iterated fit of all of them, outliers left out."""
@@ -163,7 +166,7 @@ class BurnMonitor:
             begin,
             model.epoch + model.last_s,
             switches,
-            lambda: self._rows(0),
+            lambda: self._rows(tracking, 0),
             lambda times: smoothed(conclusion.fit, times),
         )
 
@@ -195,7 +198,6 @@ class BurnMonitor:
         if len(new) == 0:
             return
         self._buffer.add(new)
-        self._seen |= dict(zip(_keys(new.tracking), new.measured.tolist(), strict=True))
         self._filter.take(self._buffer.counts(), self._buffer.size)
 
     def _ready(self, tracking: Tracking) -> Counts:
@@ -225,15 +227,18 @@ class BurnMonitor:
         )
         return RealTimeFilter(model, options.spin, self._decide)
 
-    def _rows(self, first: int) -> xr.Dataset:
+    def _rows(self, tracking: Tracking, first: int) -> xr.Dataset:
+        """Rows of the counts from number `first` on, which are those of `tracking`."""
         assert self._filter is not None
-        counts, tracking = self._buffer.counts(), self._buffer.tracking()
+        counts = self._buffer.counts()
         parts = [
-            table(stretch, counts, part_of_tracking(tracking, slice(stretch.first, stretch.stop)), self._axes)
+            table(
+                stretch, counts, part_of_tracking(tracking, slice(stretch.first - first, stretch.stop - first)), self._axes
+            )
             for stretch in self._filter.stretches
             if stretch.stop > first
         ]
-        return xr.concat(parts, "measurement", combine_attrs="override")
+        return parts[0] if len(parts) == 1 else xr.concat(parts, "measurement", combine_attrs="override")
 
 
 def restitute_burn(
