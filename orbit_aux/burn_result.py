@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ LATER_S = 600.0
 # a fit whose residuals are so much larger than sigma calls for other explanations
 _POOR = 1.2
 _BETTER = 12.0
+# so far from the plan's exhaust speed the plan's flow may be what holds
+_FLOW_SIGMAS = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +46,25 @@ def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_ti
     if misfit(best) > _POOR:
         best = _other_explanations(best, counts)
         best = better_model(best, counts, spin, decide_light_time, filter_.notes)
+    if abs(best.normalised[FLOW]) > _FLOW_SIGMAS:
+        best = _planned_flow(best, counts)
     margin = None
     if decide_light_time:
-        from dataclasses import replace
-
         model = best.reference.model
         other = fit(replace(model, light_time=not model.light_time), counts, best.count, best.normalised)
         best, other = (best, other) if badness(best) <= badness(other) else (other, best)
         margin = badness(other) - badness(best)
     return Conclusion(best, margin)
+
+
+def _planned_flow(best: Fit, counts: Counts) -> Fit:
+    """The better of the fit and one in which the plan's flow holds, not its exhaust speed."""
+    model = best.reference.model
+    other_model = model.with_flow(False, float(model.root[FLOW, FLOW] / model.mean[FLOW]))
+    z = best.normalised.copy()
+    z[FLOW] = 0.0
+    other = fit(other_model, counts, best.count, z)
+    return other if badness(other) < badness(best) - 2.0 else best
 
 
 def _other_explanations(best: Fit, counts: Counts) -> Fit:

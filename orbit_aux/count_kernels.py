@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from orbit_aux.burn_kernels import DYNAMIC, FIXED, Array, Integers, local_triad
-from orbit_aux.compiled import compiled
+from orbit_aux.compiled import compiled, compiled_fast
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS
 
 _C = SPEED_OF_LIGHT_MS
@@ -236,7 +236,7 @@ def absorb(root: Array, shift: Array, row: Array, innovation: float, variance: f
             root[i, j] -= gain * work[j]
 
 
-@compiled
+@compiled_fast
 def triangle(rows: Array, root: Array, errors: Array, weights: Array, prior: Array) -> Array:
     """Upper triangle (m + 1, m + 1) of the least-squares system of a prior (unit matrix, -`prior`) and of counts, by Householder reflections.
 

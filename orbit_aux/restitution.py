@@ -38,7 +38,8 @@ class BurnOptions:
     """How a burn is restituted; sigmas are one standard deviation of what the plan and the counts may be wrong by.
 
     light_time: as the tracking says, else decided by likelihood (None), or demanded. Four seconds for ignition and cut-off leave errors of
-    10 s inside 2.5 sigma and cost nothing, as counts tell both to 0.1 s; so do 3 % of the exhaust speed, which counts of a long burn tell to 0.5 %.
+    10 s inside 2.5 sigma and cost nothing, as counts tell both to 0.1 s. Flow means exhaust speed: an engine that gives less thrust takes less
+    propellant; 1 % of it is what the forecast of the end leans on early, before counts tell it better.
     """
 
     method: str = "full"
@@ -49,7 +50,7 @@ class BurnOptions:
     sigma_ignition_s: float = 4.0
     sigma_cut_off_s: float = 4.0
     sigma_thrust_fraction: float = 0.05
-    sigma_flow_fraction: float = 0.03
+    sigma_flow_fraction: float = 0.01
     estimate_biases: bool = False
     before_ignition: bool = True
     forces: str = "j2"
