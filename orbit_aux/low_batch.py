@@ -136,6 +136,9 @@ def _moved(item: Parameter, change: float, shifts: dict[tuple[int, int], float])
     if item.kind == "force":
         begin, end = (shifts.get((item.owner, side), 0.0) for side in (-1, 1))
         return replace(item, value=item.value + change, start_s=item.start_s + begin, stop_s=item.stop_s + end)
+    if item.kind == "impulse":
+        shift = shifts.get((item.owner, 0), 0.0)
+        return replace(item, value=item.value + change, start_s=item.start_s + shift, stop_s=item.stop_s + shift)
     return replace(item, value=item.value + change)
 
 

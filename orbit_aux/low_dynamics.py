@@ -53,7 +53,7 @@ _SHORTEST_S = 1e-6
 class Parameter:
     """One number on which forces depend, between `start_s` and `stop_s` after the epoch; `sigma` > 0: estimated, with that standard deviation a priori.
 
-    kind: drag, light (scales), force (N), acceleration (m/s2), impulse (m/s), switch (s, of the thrust number `owner`; component -1 ignition, +1 cut-off).
+    kind: drag, light (scales), force (N), acceleration (m/s2), impulse (m/s), switch (s, of the manoeuvre number `owner`; component -1 ignition, +1 cut-off, 0 impulse).
     """
 
     name: str
@@ -130,7 +130,12 @@ def parameters_of(forces: Forces, epoch: Times, duration_s: float) -> list[Param
             for component, letter in enumerate(_letters(manoeuvre.axes)):
                 value, sigma = float(manoeuvre.delta_v_ms[component]), float(sigmas[component])
                 name = f"impulse_{number}_{letter}"
-                result.append(Parameter(name, "impulse", value, sigma, at_s, at_s, manoeuvre.axes, component))
+                result.append(
+                    Parameter(name, "impulse", value, sigma, at_s, at_s, manoeuvre.axes, component, owner=number)
+                )
+            if manoeuvre.sigma_time_s > 0:
+                name, sigma = f"impulse_{number}_time", manoeuvre.sigma_time_s
+                result.append(Parameter(name, "switch", 0.0, sigma, at_s, at_s, manoeuvre.axes, 0, owner=number))
         else:
             result += _thrust_parameters(number, manoeuvre, epoch)
     return result

@@ -19,12 +19,14 @@ from orbit_aux.triangle import triangle_of
 
 Array = NDArray[np.float64]
 
-_MOST_TURNS = 25
+_MOST_TURNS, _COARSE_TURNS = 25, 12
 _HUBER = 2.0
 # decades of unmodelled accelerations that are tried, m/s2
 _EMPIRICAL_MS2 = 10.0 ** np.arange(-10, -5)
 # a step below this share of its standard deviation changes nothing
 _SETTLED = 0.02
+# a fix that falls from one side of a switch to the other keeps its time from settling further
+_SETTLED_SWITCH = 0.5
 # measured scatter beyond the stated sigma by more than this is believed
 _TOLERATED = 1.25
 _LEAST_SIGMA_M = 0.01
@@ -92,7 +94,7 @@ def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False
     course = problem.course(model.acting())
     empirical, size, gated, settled = options.empirical_ms2 or 0.0, np.inf, False, False
     accepted, plane = np.ones(len(data.elapsed_s), dtype=bool), start
-    for turn in range(_MOST_TURNS):  # noqa: B007
+    for turn in range(_COARSE_TURNS if coarse else _MOST_TURNS):  # noqa: B007
         trajectory = model.trajectory(course, start, problem.forces, plane)
         residual, offset = _residuals(data, trajectory, bias)
         sigma, measured = _sigma(data, residual, options, coarse=coarse)
@@ -107,7 +109,7 @@ def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False
         if model.empirical.any() and (options.empirical_ms2 is None) and (turn < 3 or gated != settled):
             empirical = _likeliest(triangle, sigmas, moved, model)
         solution = solve(*triangle, _scaled(sigmas, model, empirical), moved)
-        start, size, settled = start + solution.step[:6], size, _is_small(solution)
+        start, size, settled = start + solution.step[:6], size, _is_small(solution, model)
         model = model.moved(solution.step[6 : len(solution.step) - len(bias)])
         bias = bias + solution.step[len(solution.step) - len(bias) :]
         if any(item.kind == "switch" and item.sigma > 0 for item in model.parameters):
@@ -203,19 +205,21 @@ def _likeliest(triangle: tuple[Array, float], sigmas: Array, moved: Array, model
     return float(min((best / np.sqrt(10.0), best, best * np.sqrt(10.0)), key=misfit))
 
 
-def _is_small(solution: Solution) -> bool:
+def _is_small(solution: Solution, model: Model) -> bool:
     sigma = np.sqrt(np.diagonal(solution.covariance))
     if not (np.isfinite(solution.step).all() and np.isfinite(sigma).all()):
         raise OrbitError(
             "least squares left the numbers: the start or the measurements are far off; check frame and units"
         )
-    return bool((np.abs(solution.step) <= _SETTLED * sigma + 1e-12).all())
+    share = np.full(len(sigma), _SETTLED)
+    for row, number in enumerate(model.direct, start=6):
+        if model.columns[number].kind == "switch":
+            share[row] = _SETTLED_SWITCH
+    return bool((np.abs(solution.step) <= share * sigma + 1e-12).all())
 
 
-def without_pieces(model: Model) -> Model:
-    """The model with manoeuvres as its only unknowns, as short arcs want it."""
-    parameters = tuple(
-        replace(item, sigma=0.0) if item.kind in {"drag", "light", "acceleration"} else item
-        for item in model.parameters
-    )
+def without_pieces(model: Model, sigma_drag: float) -> Model:
+    """The model with one scale of drag and manoeuvres as its only unknowns, as a first orbit wants it."""
+    sigmas = {"drag": sigma_drag, "light": 0.0, "acceleration": 0.0}
+    parameters = tuple(replace(item, sigma=sigmas.get(item.kind, item.sigma)) for item in model.parameters)
     return replace(model, parameters=parameters, carriers=frozenset(), pieces=())

@@ -43,13 +43,21 @@ def _jump(
                 if column >= 0:
                     partials[3 + i, column] += direction
         elif column >= 0:
+            side = layout[number, COMPONENT]
             for other in range(len(values)):
-                if layout[other, KIND] == FORCE and layout[other, OWNER] == layout[number, OWNER]:
-                    local_axes(state[:3], state[3:], layout[other, AXES], axes)
-                    # later ignition takes thrust away, later cut-off adds some: the sign stands in the component
-                    size = layout[number, COMPONENT] * values[other] * row[15]
-                    for i in range(3):
-                        partials[3 + i, column] += size * axes[layout[other, COMPONENT], i]
+                kind_other = layout[other, KIND]
+                if layout[other, OWNER] != layout[number, OWNER] or kind_other != (IMPULSE if side == 0 else FORCE):
+                    continue
+                velocity = work[16] if side == 0 else state[3:]
+                local_axes(state[:3], velocity, layout[other, AXES], axes)
+                for i in range(3):
+                    direction = axes[layout[other, COMPONENT], i]
+                    if side == 0:
+                        # a later impulse leaves the old velocity for longer
+                        partials[i, column] -= values[other] * direction
+                    else:
+                        # a later ignition takes thrust away, a later cut-off adds some
+                        partials[3 + i, column] += side * values[other] * row[15] * direction
 
 
 @compiled
