@@ -133,6 +133,61 @@ def monitor(
     _end(verdict, lines)
 
 
+ScenarioName = Annotated[
+    str | None, typer.Argument(metavar="[SCENARIO]", help="a name in configs/burns or a .yaml file", show_default=False)
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="the same request and seed give the same counts")]
+Noise = Annotated[float, typer.Option("--noise", metavar="M/S", min=0.0, help="white noise of a count")]
+SpinPeriod = Annotated[
+    str | None, typer.Option("--spin-period", metavar="S|off", help="of the antenna [default: the scenario's]")
+]
+
+
+@orbit_app.command("montecarlo")
+def montecarlo(
+    output: Output,
+    scenario: ScenarioName = None,
+    initial: Initial = None,
+    stations: StationFile = None,
+    starts: Annotated[int, typer.Option(min=1, max=100_000, help="perturbed starts")] = 200,
+    seed: Seed = 0,
+    noise: Noise = 0.02,
+    spin_period: SpinPeriod = None,
+    method: Method = "full",
+    light_time: LightTime = None,
+    spin: Spin = "auto",
+    cluster: Annotated[
+        str, typer.Option(metavar="NAME", help="where Dask computes: a name in configs/cluster or a .yaml file")
+    ] = "processes",
+) -> None:
+    """Restitute a simulated burn (a scenario, or the plan of an OPM) from many perturbed starts and from the wrong plans of the paper: errors, NEES, NIS."""
+    from flows.orbit_montecarlo import write_montecarlo
+    from flows.orbit_scenarios import experiment_of
+
+    experiment = experiment_of(scenario, initial, stations, noise_ms=noise, spin=spin_period)
+    # counts that are simulated without noise still have a weight
+    options = _options(method, light_time, max(noise, 1e-3), spin)
+    for line in write_montecarlo(experiment, output, starts, seed, options, cluster):
+        print(line)
+
+
+def simulate_burn(
+    output: Output,
+    scenario: ScenarioName = None,
+    initial: Initial = None,
+    stations: StationFile = None,
+    seed: Seed = 0,
+    noise: Noise = 0.02,
+    spin_period: SpinPeriod = None,
+) -> None:
+    """Make the tracking of a burn with its truth: initial.opm, stations.csv, tracking.tdm, tracking.csv, truth.csv, truth.oem."""
+    from flows.orbit_scenarios import experiment_of, write_simulation
+
+    experiment = experiment_of(scenario, initial, stations, noise_ms=noise, spin=spin_period)
+    for line in write_simulation(experiment, output, seed):
+        print(line)
+
+
 def _needed(initial: Path | None, stations: Path | None) -> tuple[Path, Path]:
     if initial is None or stations is None:
         lacking = " and ".join(

@@ -50,11 +50,11 @@ class Answer:
     settings: Settings
 
     def axis_at(self, seconds_after_cut_off: float) -> tuple[float, float, float]:
-        """Semi-major axis, its sigma and the planned one, m, so long after the planned cut-off; NaN where the answer does not reach."""
-        times = self.burn.cut_off + seconds_after_cut_off
-        planned = float(semi_major_axis(planned_states(self.inputs.start, self.burn, times))[0])
+        """Semi-major axis, its sigma and the planned one, m, so long after cut-off as estimated, and as planned; NaN where the answer does not reach."""
+        planned_at = self.burn.cut_off + seconds_after_cut_off
+        planned = float(semi_major_axis(planned_states(self.inputs.start, self.burn, planned_at))[0])
         try:
-            state, covariance = self.result.states(times)
+            state, covariance = self.result.states(self.result.switches[1] + seconds_after_cut_off)
         except OrbitError:
             return math.nan, math.nan, planned
         return float(semi_major_axis(state)[0]), float(semi_major_axis_sigma(state, covariance)[0]), planned
@@ -162,7 +162,7 @@ def table_of(data: xr.Dataset) -> str:
     """A dataset over one dimension (and axes) as CSV: one row for each, the unit at the end of a column's name."""
     first = next(iter(data.sizes)) if "measurement" not in data.sizes else "measurement"
     columns: dict[str, list[str]] = {}
-    for key in ("time", *(name for name in data.variables if name != "time")):
+    for key in sorted(data.variables, key=lambda name: name != "time"):
         name, values = str(key), data[key].values
         if first not in data[key].dims:
             continue
@@ -260,7 +260,8 @@ def _test_lines(summary: Mapping[str, Any], data: xr.Dataset) -> list[str]:
     """Residuals and innovation test, and the model of the counts."""
     accepted = data["accepted"].values.astype(bool)
     residual, nis = data["residual"].values[accepted], data["nis"].values[accepted]
-    model = {True: "of signals that travel", False: "of distances at one instant"}.get(summary.get("light_time"), "")
+    travels = summary.get("light_time")
+    model = "" if travels is None else "of signals that travel" if travels else "of distances at one instant"
     how = " (decided by likelihood)" if summary.get("light_time_decided") else ""
     lines = [f"Counts: {model}{how}"] if model else []
     if len(residual):

@@ -20,7 +20,7 @@ _VERTICES = 800
 
 @dataclass(frozen=True)
 class Trace:
-    """A quantity over time (minutes after ignition), with the half width of its band where it has one, `drawn` as a line or as dots."""
+    """A quantity over another (time, in minutes after ignition), with the half width of its band where it has one, `drawn` as a line or as dots."""
 
     name: str
     minutes: np.ndarray
@@ -40,20 +40,23 @@ class Plot:
     guides: Mapping[str, float] = field(default_factory=dict)
     reach: tuple[float, float] | None = None
     """Heights to show; by default all."""
+    x_name: str = "minutes after ignition"
 
 
 @dataclass(frozen=True)
 class BurnPage:
-    """What the page shows: a heading, sentences, a table of (quantity, value, deviation, planned), plots, and notes."""
+    """What the page shows: a heading, sentences, a table, plots, and notes."""
 
     title: str
     verdict: str
     sentences: Sequence[str]
-    rows: Sequence[tuple[str, str, str, str]]
+    rows: Sequence[Sequence[str]]
     plots: Sequence[Plot]
-    burning_min: tuple[float, float]
     notes: Sequence[str]
-    heads: tuple[str, str, str, str] = ("Quantity", "Estimate", "Standard deviation", "Plan")
+    burning_min: tuple[float, float] | None = None
+    """The stretch of the plots to shade: the burn."""
+    heads: Sequence[str] = ("Quantity", "Estimate", "Standard deviation", "Plan")
+    caption: str = "What was found, with one standard deviation"
 
 
 def page(content: BurnPage) -> str:
@@ -67,7 +70,7 @@ def page(content: BurnPage) -> str:
         content.verdict,
         Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in content.sentences),
     )
-    body += _table(content.heads, content.rows)
+    body += _table(content.heads, content.rows, content.caption)
     for plot in content.plots:
         body += figure(plot, content.burning_min)
     if content.notes:
@@ -80,16 +83,18 @@ def page(content: BurnPage) -> str:
     return f"{head}<body><main>{body}</main></body></html>\n"
 
 
-def figure(plot: Plot, burning_min: tuple[float, float]) -> Markup:
-    """A plot over the minutes after ignition, the burn shaded, with its legend and sentence."""
+def figure(plot: Plot, burning_min: tuple[float, float] | None) -> Markup:
+    """A plot with its legend and sentence, the burn shaded where it is given."""
     look = styles([trace.name for trace in plot.traces])
     frame = _frame(plot)
-    low, high = (min(max(value, frame.x.low), frame.x.high) for value in burning_min)
-    drawn = Markup('<rect class="span" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
-        frame.x(low), frame.y.stop, frame.x(high) - frame.x(low), frame.y.start - frame.y.stop
-    )
+    drawn = Markup("")
+    if burning_min is not None:
+        low, high = (min(max(value, frame.x.low), frame.x.high) for value in burning_min)
+        drawn += Markup('<rect class="span" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
+            frame.x(low), frame.y.stop, frame.x(high) - frame.x(low), frame.y.start - frame.y.stop
+        )
     drawn += frame.axes(
-        ticks(frame.x.low, frame.x.high, 9), ticks(frame.y.low, frame.y.high, 5), "minutes after ignition", plot.y_name
+        ticks(frame.x.low, frame.x.high, 9), ticks(frame.y.low, frame.y.high, 5), plot.x_name, plot.y_name
     )
     for name, value in plot.guides.items():
         if frame.y.low <= value <= frame.y.high:
@@ -106,9 +111,13 @@ def figure(plot: Plot, burning_min: tuple[float, float]) -> Markup:
         )
         for key in keys
     )
-    return Markup(
-        '<h2>{}</h2><figure>{}<p class="note">{}</p><figcaption>{} Shaded: the burn.</figcaption></figure>'
-    ).format(plot.title, frame.svg(drawn, plot.title), legend, plot.sentence)
+    return Markup('<h2>{}</h2><figure>{}<p class="note">{}</p><figcaption>{}{}</figcaption></figure>').format(
+        plot.title,
+        frame.svg(drawn, plot.title),
+        legend,
+        plot.sentence,
+        "" if burning_min is None else " Shaded: the burn.",
+    )
 
 
 def _frame(plot: Plot) -> Frame:
@@ -155,7 +164,7 @@ def _line(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
     body = Markup("").join(
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
             row[0], Markup("").join(Markup('<td class="n">{}</td>').format(text) for text in row[1:])
@@ -167,5 +176,5 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
         for number, name in enumerate(heads)
     )
     return Markup(
-        '<div class="scroll"><table><caption>What was found, with one standard deviation</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    ).format(names, body)
+        '<div class="scroll"><table><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(caption, names, body)
