@@ -74,6 +74,13 @@ class BurnModel:
         root[SPIN, SPIN] = _SPIN_RADS
         return replace(self, mean=mean, root=root, spin_origin_s=origin_s)
 
+    def without_spin(self) -> BurnModel:
+        """The same with no antenna off the axis."""
+        mean, root = self.mean.copy(), self.root.copy()
+        mean[ANTENNA] = 0.0
+        root[12:15] = 0.0
+        return replace(self, mean=mean, root=root, spin_origin_s=None)
+
     def with_flow(self, tied: bool, fraction: float) -> BurnModel:
         """The same with the plan's exhaust speed (tied: less thrust, less flow) or the plan's flow held to `fraction`."""
         mean, root = self.mean.copy(), self.root.copy()

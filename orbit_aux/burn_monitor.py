@@ -166,7 +166,7 @@ class RealTimeFilter:
         if disagreement:
             best = self._early_cut_off(counts, best)
             self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET
-        best = better_model(best, counts, self._spin, self._decide, self.notes)
+        best = better_model(best, counts, self._spin, self._decide)
         self._adopt(counts, best)
 
     def _early_cut_off(self, counts: Counts, present: Fit) -> Fit:
@@ -199,10 +199,10 @@ def badness(found: Fit) -> float:
     return float(found.normalised @ found.normalised + np.sum(bounded))
 
 
-def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool, notes: list[str]) -> Fit:
+def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool) -> Fit:
     """The fit, or that of the same counts with a spinning antenna, or with the other treatment of light time, where they speak for it."""
-    if spin != "off" and not found.reference.model.spinning and (misfit(found) > 1.15 or spin == "on"):
-        found = _with_spin(found, counts, notes)
+    if spin != "off" and (poor(found) or (spin == "on" and not found.reference.model.spinning)):
+        found = _with_spin(found, counts)
     if decide_light_time:
         model = found.reference.model
         other = fit(replace(model, light_time=not model.light_time), counts, found.count, found.normalised, iterations=3)
@@ -212,16 +212,28 @@ def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool,
 
 
 def misfit(found: Fit) -> float:
-    """Mean square of the residuals kept, in sigmas."""
+    """Mean square of the residuals, in sigmas, gross errors at their bound."""
     return float(np.mean(np.minimum(found.residuals**2, 100.0))) if found.count else 1.0
 
 
-def _with_spin(found: Fit, counts: Counts, notes: list[str]) -> Fit:
-    line = find_spin(found, counts)
+def poor(found: Fit) -> bool:
+    """Whether residuals are larger than chance makes them."""
+    return found.count > 0 and misfit(found) > 1.02 + 2.5 * float(np.sqrt(2.0 / found.count))
+
+
+def _with_spin(found: Fit, counts: Counts) -> Fit:
+    """The fit with the antenna's line that stands out of what a model without spin leaves, if that is better."""
+    base = found
+    model = found.reference.model
+    if model.spinning:
+        model = model.without_spin()
+        z = found.normalised.copy()
+        z[12:15] = 0.0
+        base = fit(model, counts, found.count, z)
+    line = find_spin(base, counts)
     if line is None:
         return found
-    model = found.reference.model.with_spin(*line)
-    other = fit(model, counts, found.count, found.normalised)
+    other = fit(model.with_spin(*line), counts, found.count, base.normalised)
     return other if badness(other) < badness(found) - 2.0 * _BETTER else found
 
 

@@ -12,7 +12,7 @@ from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_estimates import elements_of, semi_major_axis
 from orbit_aux.burn_fit import Fit, fit
 from orbit_aux.burn_model import CUT_OFF, FLOW, FORCE, IGNITION, SPIN, BurnModel, Reference
-from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, misfit
+from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, poor
 from orbit_aux.consistency import mean_band
 from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.count_kernels import states_at
@@ -24,37 +24,71 @@ Array = NDArray[np.float64]
 
 #: minutes after cut-off at which the paper's operators read the converged orbit
 LATER_S = 600.0
-# a fit whose residuals are so much larger than sigma calls for other explanations
-_POOR = 1.2
 _BETTER = 12.0
+# a less probable treatment of light time is left out of the answer
+_NEGLIGIBLE = 1e-4
 # so far from the plan's exhaust speed the plan's flow may be what holds
 _FLOW_SIGMAS = 2.5
 
 
 @dataclass(frozen=True, eq=False)
 class Conclusion:
-    """The best fit, and how much worse (chi-square) the other treatment of light time would be, where that was decided."""
+    """The best fit; where light time was to be decided, the fit with the other treatment and by how much (chi-square) it is worse."""
 
     fit: Fit
-    light_time_margin: float | None
+    other: Fit | None = None
+    margin: float = np.inf
+
+    @property
+    def share(self) -> float:
+        """Probability of the other treatment of light time."""
+        return float(np.exp(-0.5 * self.margin) / (1.0 + np.exp(-0.5 * self.margin))) if np.isfinite(self.margin) else 0.0
+
+    def states(self, at_s: Array) -> tuple[Array, Array]:
+        """States (n, 6) and square roots of their covariances (n, 6, m), seconds after the model's epoch.
+
+        Where both treatments of light time explain the counts, the mean of both, and their distance in the covariance.
+        """
+        state, root = _states(self.fit, at_s)
+        if self.other is None or self.share < _NEGLIGIBLE:
+            return state, root
+        away = _states(self.other, at_s)[0] - state
+        spread = np.sqrt(self.share * (1.0 - self.share)) * away
+        return state + self.share * away, np.concatenate([root, spread[:, :, None]], axis=2)
 
 
 def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_time: bool) -> Conclusion:
-    """The fit of all counts from the filter's estimate; if it is poor, from other switch times, flows and without a spin found too early."""
+    """The fit of all counts from the filter's estimate; if it is poor, from other switch times, flows and spin rates."""
     best = fit(filter_.model, counts, len(counts), filter_.estimate())
-    best = better_model(best, counts, spin, decide_light_time, filter_.notes)
-    if misfit(best) > _POOR:
-        best = _other_explanations(best, counts)
-        best = better_model(best, counts, spin, decide_light_time, filter_.notes)
+    best = better_model(best, counts, spin, decide_light_time)
+    if poor(best):
+        best = _other_switches(best, counts)
+        best = better_model(best, counts, spin, decide_light_time)
+    if poor(best) and best.reference.model.spinning:
+        best = _other_turns(best, counts)
     if abs(best.normalised[FLOW]) > _FLOW_SIGMAS:
         best = _planned_flow(best, counts)
-    margin = None
-    if decide_light_time:
-        model = best.reference.model
-        other = fit(replace(model, light_time=not model.light_time), counts, best.count, best.normalised)
-        best, other = (best, other) if badness(best) <= badness(other) else (other, best)
-        margin = badness(other) - badness(best)
-    return Conclusion(best, margin)
+    if not decide_light_time:
+        return Conclusion(best)
+    model = best.reference.model
+    other = fit(replace(model, light_time=not model.light_time), counts, best.count, best.normalised)
+    best, other = (best, other) if badness(best) <= badness(other) else (other, best)
+    return Conclusion(best, other, badness(other) - badness(best))
+
+
+def _other_turns(best: Fit, counts: Counts) -> Fit:
+    """The better of the fit and those with the spin rates that counts sampled at one instant could not tell from its own."""
+    model = best.reference.model
+    step = 2.0 * np.pi / float(np.min(counts.interval[counts.interval > 0]))
+    start, rate = best, float(best.parameters[SPIN])
+    for number in (-3, -2, -1, 1, 2, 3):
+        turned = model.with_spin(rate + number * step, model.spin_origin_s or 0.0)
+        z = start.normalised.copy()
+        z[SPIN] = 0.0
+        other = fit(turned, counts, best.count, z)
+        if badness(other) < badness(best) - _BETTER:
+            best = other
+    return best
 
 
 def _planned_flow(best: Fit, counts: Counts) -> Fit:
@@ -67,7 +101,8 @@ def _planned_flow(best: Fit, counts: Counts) -> Fit:
     return other if badness(other) < badness(best) - 2.0 else best
 
 
-def _other_explanations(best: Fit, counts: Counts) -> Fit:
+def _other_switches(best: Fit, counts: Counts) -> Fit:
+    """The better of the fit and those that begin from other times of ignition and cut-off."""
     model = best.reference.model
     for ignition_s in (-8.0, 0.0, 8.0):
         for cut_off_s in (-8.0, 0.0, 8.0):
@@ -78,19 +113,18 @@ def _other_explanations(best: Fit, counts: Counts) -> Fit:
             other = fit(model, counts, best.count, z)
             if badness(other) < badness(best) - _BETTER:
                 best = other
-        if misfit(best) < _POOR:
+        if not poor(best):
             break
     return best
 
 
-def smoothed(found: Fit, times: Times) -> tuple[State, Array]:
+def smoothed(conclusion: Conclusion, times: Times) -> tuple[State, Array]:
     """States at `times` and their covariances from the fit of all counts."""
-    state, root = state_and_root(found, times - found.reference.model.epoch)
+    state, root = conclusion.states(times - conclusion.fit.reference.model.epoch)
     return State(times, state[:, :3], state[:, 3:], "GCRF"), root @ np.swapaxes(root, -1, -2)
 
 
-def state_and_root(found: Fit, at_s: Array) -> tuple[Array, Array]:
-    """States (n, 6) and square roots of their covariances (n, 6, m), seconds after the model's epoch."""
+def _states(found: Fit, at_s: Array) -> tuple[Array, Array]:
     nodes = states_at(found.reference.times, found.reference.nodes, at_s)
     size = nodes.shape[2] - 1
     return nodes[:, :, 0] + nodes[:, :, 1:] @ found.shift[:size], nodes[:, :, 1:] @ found.root[:size]
@@ -111,7 +145,7 @@ def summary_of(
     sigma = np.sqrt(np.sum(found.root**2, axis=1))
     cut_off = float(parameters[CUT_OFF])
     at = np.array([cut_off, cut_off + LATER_S])
-    state, root = state_and_root(found, at)
+    state, root = conclusion.states(at)
     number = int(found.kept.sum())
     band = mean_band(number)
     real_time = _real_time_nis(filter_)
@@ -125,7 +159,8 @@ def summary_of(
         "first_count_utc": tracking.start.min().utc_strings(3)[0],
         "last_count_utc": tracking.stop.max().utc_strings(3)[0],
         "light_time": model.light_time,
-        "light_time_decided": conclusion.light_time_margin is not None,
+        "light_time_decided": conclusion.other is not None,
+        "light_time_margin_chi_square": conclusion.margin if conclusion.other is not None else None,
         "sigma_widened_by": round(found.scale, 3),
         "chi_square": round(found.cost, 1),
         "nis": {"mean": found.cost / max(number, 1), "band_95": list(band), "count": number},
@@ -275,12 +310,15 @@ def _doubts(
 
 def _remarks(conclusion: Conclusion, counts: Counts) -> list[str]:
     model = conclusion.fit.reference.model
-    margin = conclusion.light_time_margin
-    if margin is None:
+    if conclusion.other is None:
         return []
     kind = "signals that travel" if model.light_time else "distances at one instant"
-    sure = "decidedly" if margin > _BETTER else "not decidedly"
-    return [f"values were taken as of {kind}: {sure} more likely (chi-square {margin:.0f} better)"]
+    if conclusion.margin < _BETTER:
+        return [
+            f"whether values are of signals that travel or of distances at one instant the counts do not tell (chi-square differs by "
+            f"{conclusion.margin:.1f}): the answer covers both; say which"
+        ]
+    return [f"values were taken as of {kind}: clearly more likely (chi-square {conclusion.margin:.0f} better)"]
 
 
 def _below_horizon(found: Fit, counts: Counts, tracking: Tracking) -> list[str]:

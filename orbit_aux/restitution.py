@@ -168,7 +168,7 @@ class BurnMonitor:
             model.epoch + model.last_s,
             switches,
             lambda: self._rows(tracking, 0),
-            lambda times: smoothed(conclusion.fit, times),
+            lambda times: smoothed(conclusion, times),
         )
 
     def _new(self, counts: Tracking) -> Tracking:
