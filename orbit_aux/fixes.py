@@ -107,7 +107,9 @@ def _check_radius(fixes: PositionFixes) -> None:
     radius = float(np.median(np.linalg.norm(fixes.position_itrf_m, axis=1)))
     if _LEAST_RADIUS_M <= radius <= _GREATEST_RADIUS_M:
         return
-    hint = "these are kilometres: give metres" if _LEAST_RADIUS_M <= radius * 1e3 <= _GREATEST_RADIUS_M else (
-        "check units, axes and origin of the positions"
+    hint = (
+        "these are kilometres: give metres"
+        if _LEAST_RADIUS_M <= radius * 1e3 <= _GREATEST_RADIUS_M
+        else ("check units, axes and origin of the positions")
     )
     raise OrbitError(f"{fixes.source}: half of the fixes lie within {radius:.6g} m of the Earth's centre; {hint}")

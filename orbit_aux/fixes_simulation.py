@@ -27,7 +27,9 @@ def simulate_fixes(
     A share of them is wild by `outlier_m` (standard deviation), those within `gaps_s` (seconds after the first time) are missing. `stated`: sigma is given.
     """
     if not (sigma_m > 0 and correlation_s >= 0 and 0 <= outlier_share < 0.5):
-        raise OrbitError(f"fixes of {sigma_m} m, correlated over {correlation_s} s, {outlier_share} wild: correct these")
+        raise OrbitError(
+            f"fixes of {sigma_m} m, correlated over {correlation_s} s, {outlier_share} wild: correct these"
+        )
     rng = np.random.default_rng(seed)
     place = truth.to("ITRF").position_m
     elapsed = truth.times - truth.times[0]

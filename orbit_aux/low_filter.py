@@ -25,11 +25,12 @@ Array = NDArray[np.float64]
 _ACCELERATIONS_MS2 = tuple(10.0 ** np.arange(-8.0, -5.4, 0.5))
 # drag breathes: its scale loses memory over this time (s)
 _DRAG_MEMORY_S = 20_000.0
-# the first state comes from the first fixes, which are used again: it enters with sigmas that forget that, m and m/s
+# the first state comes from the first fixes, which are used again: it enters with sigmas wide enough to forget that, but the gate is closed to wild ones
+_START_WIDENED = 5.0
 _START_SIGMA = np.array([50.0] * 3 + [0.1] * 3)
 _AXES = ("radial", "along", "cross")
-# fixes that are believed before the gate closes, and refusals in a row after which the filter admits that it is lost
-_OPEN, _LOST = 20, 20
+# refusals in a row after which the filter admits that it is lost
+_LOST = 20
 _FILL_S = 60.0
 _FIRST_ARC_S = 1_500.0
 
@@ -81,13 +82,13 @@ def filter_low_orbit(
     problem = Problem(data, forces, options, max(float(data.elapsed_s[-1]), 1.0))
     first, notes = first_orbit(problem, thin, start)
     estimate, _ = arc(problem, first, _FIRST_ARC_S)
+    prior, sigma = np.diag(_START_SIGMA), float(np.median(data.sigma_m))
     if estimate is not None:
         first = estimate.start
         sigma = float(np.median(estimate.sigma_m))
-    else:
-        sigma = float(np.median(data.sigma_m))
+        prior = _START_WIDENED * np.linalg.cholesky(estimate.solution.covariance[:6, :6])
     sigmas = _sigmas(options, data.sigma_m, sigma)
-    walk = _likeliest(problem, first, sigmas)
+    walk = _likeliest(problem, first, prior, sigmas)
     states, covariances = _backward(walk)
     orbit = filter_orbit(
         walk, states, covariances, problem, (object_name, object_id, f"filtered and smoothed from {fixes.source}")
@@ -111,13 +112,13 @@ def _sigmas(options: LowOrbitOptions, stated: Array, measured: float) -> Array:
     return stated if (stated > 0).all() else np.full(len(stated), measured)
 
 
-def _likeliest(problem: Problem, start: Array, sigmas: Array) -> Walk:
+def _likeliest(problem: Problem, start: Array, start_root: Array, sigmas: Array) -> Walk:
     """The filter with unmodelled accelerations of the size that the options or the innovations want."""
     if problem.options.empirical_ms2 is not None:
-        return _forward(problem, start, sigmas, problem.options.empirical_ms2)
+        return _forward(problem, start, start_root, sigmas, problem.options.empirical_ms2)
     best = None
     for size in _ACCELERATIONS_MS2:
-        walk = _forward(problem, start, sigmas, size)
+        walk = _forward(problem, start, start_root, sigmas, size)
         if best is not None and walk.misfit > best.misfit:
             break
         best = walk
@@ -150,7 +151,7 @@ def _epochs(elapsed_s: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.array(times), np.array(rows, dtype=np.int64)
 
 
-def _forward(problem: Problem, start: Array, sigmas: Array, size: float) -> Walk:
+def _forward(problem: Problem, start: Array, start_root: Array, sigmas: Array, size: float) -> Walk:
     """The filter over all epochs."""
     data, options = problem.data, problem.options
     epochs, rows = _epochs(data.elapsed_s)
@@ -162,7 +163,8 @@ def _forward(problem: Problem, start: Array, sigmas: Array, size: float) -> Walk
     states = [number for number, item in enumerate(parameters) if item.sigma > 0]
     estimate = np.concatenate([start, [parameters[number].value for number in states]])
     prior = np.array([parameters[number].sigma for number in states])
-    root = np.diag(np.concatenate([_START_SIGMA, prior]))
+    root = np.diag(np.concatenate([np.ones(6), prior]))
+    root[:6, :6] = start_root
     memory = np.array([_memory(parameters[number], options) for number in states])
     mean = np.array([parameters[number].value for number in states])
     place = np.searchsorted(course.edges_s, epochs - 1e-7)
@@ -179,8 +181,9 @@ def _forward(problem: Problem, start: Array, sigmas: Array, size: float) -> Walk
         predicted, predicted_root = estimate, root
         if row >= 0:
             innovation[row] = data.position_m[row] - estimate[:3]
-            gate = np.inf if row < _OPEN else options.gate_sigma
-            estimate, root, nis[row], spread = _updated(estimate, root, innovation[row], sigmas[row], gate)
+            estimate, root, nis[row], spread = _updated(
+                estimate, root, innovation[row], sigmas[row], options.gate_sigma
+            )
             # a refused fix counts as one at the gate, so that refusing does not pay
             misfit += min(nis[row], options.gate_sigma**2) + spread
             accepted[row] = estimate is not predicted
