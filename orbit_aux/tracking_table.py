@@ -171,19 +171,12 @@ def write_tracking_table(path: str | Path, tracking: Tracking) -> None:
 def stream_tracking_table(
     lines: Iterable[str], source: str, epoch: Times | None, factor: str = ""
 ) -> Iterator[Tracking]:
-    """Counts as the lines of a table arrive: each time a later one begins, those that ended at one instant before it."""
+    """Each count as its line arrives."""
     reader = TableReader(Path(source), epoch, factor)
-    waiting: list[Tracking] = []
     for number_, line in enumerate(lines, 1):
         count = reader.line(line, number_)
-        if count is None:
-            continue
-        if waiting and count.stop != waiting[-1].stop:
-            yield gathered(waiting)
-            waiting = []
-        waiting.append(count)
-    if waiting:
-        yield gathered(waiting)
+        if count is not None:
+            yield count
 
 
 def gathered(counts: Sequence[Tracking]) -> Tracking:
