@@ -73,13 +73,6 @@ def semi_major_axis(state: Array) -> tuple[Array, Array]:
     return elements[:, 0], element_derivatives(state[:, :3], state[:, 3:])[:, 0]
 
 
-def table(stretch: Stretch, counts: Counts, tracking: Tracking, axes: Array) -> xr.Dataset:
-    """The rows of the measurements of `stretch`, of which `tracking` tells; `axes` are the Veis axes in GCRF."""
-    epoch = counts.epoch[stretch.first : stretch.stop]
-    tests = stretch.innovations, stretch.variances, stretch.accepted
-    return dataset(of_stretch(stretch, counts), epoch - epoch[0], tracking, tests, axes, stretch.reference.model.burn)
-
-
 def dataset(
     estimates: Estimates,
     row: NDArray[np.int64],

@@ -149,7 +149,7 @@ def summary_of(
     number = int(found.kept.sum())
     band = mean_band(number)
     real_time = _real_time_nis(filter_)
-    target = _target(model)
+    planned = target(model)
     doubts = _doubts(conclusion, counts, tracking, state, root)
     return {
         "verdict": doubts[0],
@@ -170,10 +170,10 @@ def summary_of(
         "thrust": _thrust(model, found, sigma),
         "spin": _spin(model, parameters, sigma),
         "biases_ms": _biases(parameters, sigma),
-        "at_cut_off": _orbit(model, at[0], state[:1], root[:1], axes),
-        "ten_minutes_later": _orbit(model, at[1], state[1:], root[1:], axes),
-        "planned": {"semi_major_axis_km": target / 1e3},
-        "achieved_less_planned_km": float(semi_major_axis(state[:1])[0][0] - target) / 1e3,
+        "at_cut_off": orbit_at(model.epoch + at[0], state[:1], root[:1], axes),
+        "ten_minutes_later": orbit_at(model.epoch + at[1], state[1:], root[1:], axes),
+        "planned": {"semi_major_axis_km": planned / 1e3},
+        "achieved_less_planned_km": float(semi_major_axis(state[:1])[0][0] - planned) / 1e3,
         "constants": {"mu_m3s2": EARTH_MU_M3S2, "radius_m": EARTH_RADIUS_M, "j2": EARTH_J2},
         "elements_in": "Veis axes frozen at ignition",
     }
@@ -189,7 +189,7 @@ def _real_time_nis(filter_: RealTimeFilter) -> dict[str, Any]:
     return {"mean": float(values.mean()), "band_95": list(mean_band(len(values))), "count": len(values)}
 
 
-def _target(model: BurnModel) -> float:
+def target(model: BurnModel) -> float:
     planned = Reference.of(model, model.mean)
     state = states_at(planned.times, planned.nodes, model.mean[CUT_OFF : CUT_OFF + 1])[:, :, 0]
     return float(semi_major_axis(state)[0][0])
@@ -251,11 +251,11 @@ def _biases(parameters: Array, sigma: Array) -> list[dict[str, float]] | None:
     return [{"value": float(v), "sigma": float(s)} for v, s in zip(parameters[15:], sigma[15:], strict=True)]
 
 
-def _orbit(model: BurnModel, at_s: float, state: Array, root: Array, axes: Array) -> dict[str, Any]:
+def orbit_at(time: Times, state: Array, root: Array, axes: Array) -> dict[str, Any]:
     values, sigmas = elements_of(state, root, axes)
     spread = np.sqrt(np.sum(root[0] ** 2, axis=1))
     result: dict[str, Any] = {
-        "utc": (model.epoch + at_s).utc_strings(3)[0],
+        "utc": time.utc_strings(3)[0],
         "position_gcrf_m": state[0, :3].tolist(),
         "velocity_gcrf_ms": state[0, 3:].tolist(),
         "position_sigma_m": spread[:3].tolist(),

@@ -11,6 +11,7 @@ from orbit_aux.compiled import compiled, compiled_fast
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS
 
 _C = SPEED_OF_LIGHT_MS
+_FIRST_DELAY_S = 0.1
 _EARTH_RATE_SQUARED = EARTH_ROTATION_RATE_RADS**2
 
 
@@ -121,7 +122,8 @@ def _path(
     """
     spinning, travel = settings[2] > 0, settings[0] > 0
     down, bounce = 0.0, tag
-    rounds = 2 if travel else 1
+    # the first count of a link has no earlier delay to begin from
+    rounds = (5 if settings[3] == _FIRST_DELAY_S else 2) if travel else 1
     if travel:
         bounce = tag - settings[3]
     i = hint
@@ -183,7 +185,7 @@ def predict(
     kept, kept_rows = np.full((links, 3), np.nan), np.zeros((links, FIXED))
     settled = np.empty(4)
     settled[:3] = settings[:3]
-    kept[:, 2] = 0.1
+    kept[:, 2] = _FIRST_DELAY_S
     antenna_axes(parameters, frame, nodes[0, :, 0], axes)
     hint = 0
     for n in range(len(values)):
