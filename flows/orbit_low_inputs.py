@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from calib.errors import InputError
 from flows.orbit_inputs import burn_of
@@ -87,14 +88,15 @@ def _of_product(path: Path) -> PositionFixes:
     from calib.products.venus_parameters import open_parameters, recognises
 
     if recognises(path):
-        table = open_parameters(path).content
-        if "pdop" not in table:
+        content = open_parameters(path).content
+        if not isinstance(content, xr.Dataset) or "pdop" not in content:
             raise InputError(f"{path}: holds no positions; give a GPSDTA file")
-        table = table.isel(time=np.flatnonzero(table["pdop"].values <= _MOST_PDOP))
+        table = content.isel(time=np.flatnonzero(content["pdop"].values <= _MOST_PDOP))
     else:
-        table = open_acquisition(path, verify=False, images=False).orbit
-        if table is None:
+        carried = open_acquisition(path, verify=False, images=False).orbit
+        if carried is None:
             raise InputError(f"{path}: the product carries no positions; give another file")
+        table = carried
     if table.attrs["frame"] != "ITRF":
         raise InputError(f"{path}: positions in {table.attrs['frame']}, not Earth-fixed; give another file")
     position = table["position"].values

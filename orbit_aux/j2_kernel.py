@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 @compiled_fast
-def _pull(  # noqa: PLR0913
+def _pull(
     x: float, y: float, z: float, px: float, py: float, pz: float, mu: float, oblateness: float
 ) -> tuple[float, float, float]:
     inverse2 = 1.0 / (x * x + y * y + z * z)
@@ -25,7 +25,7 @@ def _pull(  # noqa: PLR0913
 
 
 @compiled_fast
-def j2_steps(  # noqa: PLR0913
+def j2_steps(
     state: Array, axes: Array, spacing: float, mu: float, oblateness: float, step: float, every: int, states: Array
 ) -> None:
     """Fills `states` (n, 6) with the state (m, m/s) after each `every` steps of `step` seconds; `oblateness` is 3/2 J2 Re^2.

@@ -88,13 +88,16 @@ class Problem:
 
 
 def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False) -> Estimate:
-    """Gauss-Newton from `start`; wild fixes lose weight first (Huber), then those beyond the gate are left out. `coarse`: the former only, sigma as it scatters."""
+    """Gauss-Newton from `start`; wild fixes lose weight first (Huber), then those beyond the gate are left out.
+
+    `coarse`: the former only, sigma as it scatters.
+    """
     data, options = problem.data, problem.options
     bias = np.zeros(3 if options.bias_sigma_m > 0 and not coarse else 0)
     course = problem.course(model.acting())
     empirical, size, gated, settled = options.empirical_ms2 or 0.0, np.inf, False, False
     accepted, plane = np.ones(len(data.elapsed_s), dtype=bool), start
-    for turn in range(_COARSE_TURNS if coarse else _MOST_TURNS):  # noqa: B007
+    for turn in range(_COARSE_TURNS if coarse else _MOST_TURNS):
         trajectory = model.trajectory(course, start, problem.forces, plane)
         residual, offset = _residuals(data, trajectory, bias)
         sigma, measured = _sigma(data, residual, options, coarse=coarse)

@@ -150,7 +150,7 @@ def _arc_after(problem: Problem, start: Array, begin_s: float) -> Array | None:
     part = _shifted(problem, begin_s, 2.0 * _ARC_S)
     if part is None:
         return None
-    state = _states(problem, start, np.array([begin_s]))[0]
+    state: Array = _states(problem, start, np.array([begin_s]))[0]
     for stop_s in (_GROWTH_S[0], np.inf):
         estimate, _ = arc(part, state, stop_s)
         state = state if estimate is None else estimate.start
