@@ -148,16 +148,16 @@ def test_a_stream_gives_the_numbers_of_the_batch(burn: Path, answer: Path, tmp_p
     """The file grows while it is followed; an interrupt ends it in order."""
     growing = tmp_path / "tracking.csv"
     lines = (burn / "tracking.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = lines[:603]
-    growing.write_text("".join(kept[:300]), encoding="utf-8")
+    kept = lines[:303]
+    growing.write_text("".join(kept[:150]), encoding="utf-8")
     common = ["--initial", burn / "initial.opm", "--stations", burn / "stations.csv"]
     command = Command("orbit", "monitor", "--tracking", growing, "--follow", *common, "--output", tmp_path / "stream")
     time.sleep(0.5)
     with growing.open("a", encoding="utf-8") as stream:
-        for number in range(300, len(kept), 50):
+        for number in range(150, len(kept), 50):
             stream.write("".join(kept[number : number + 50]))
             stream.flush()
-    _wait_for_lines(command, 198)
+    _wait_for_lines(command, 98)
     os.kill(command.pid, signal.SIGINT)
     ended = command.wait()
     assert ended.code == 0, ended.text
@@ -166,10 +166,18 @@ def test_a_stream_gives_the_numbers_of_the_batch(burn: Path, answer: Path, tmp_p
     batch = Command("orbit", "restitute", "--tracking", tmp_path / "whole.csv", *common, "--output", tmp_path / "batch")
     assert batch.wait().code == 0
     one, other = rows(tmp_path / "stream" / "estimates.csv"), rows(tmp_path / "batch" / "estimates.csv")
-    assert one == other and len(one) == 600
-    drop = re.compile(r"CREATION_DATE.*")
-    texts = [drop.sub("", (tmp_path / name / "orbit.oem").read_text(encoding="ascii")) for name in ("stream", "batch")]
-    assert texts[0] == texts[1]
+    assert [row["utc"] + row["receiver"] for row in one] == [row["utc"] + row["receiver"] for row in other]
+    assert len(one) == 300
+    # the same sums in blocks of other lengths: rounding, far below what is known
+    for name, sigma in (("semi_major_axis_m", "semi_major_axis_sigma_m"), ("residual_ms", "innovation_sigma_ms")):
+        first, second, known = (
+            np.array([float(row[key]) for row in part]) for part, key in ((one, name), (other, name), (one, sigma))
+        )
+        assert np.abs(first - second).max() < 1e-4 * known.min()
+    orbits = [read_oem(tmp_path / name / "orbit.oem") for name in ("stream", "batch")]
+    assert orbits[0].times == orbits[1].times
+    # of some 1.4 km that the place is uncertain by
+    assert np.abs(orbits[0].position_m - orbits[1].position_m).max() < 0.1
 
 
 def _wait_for_lines(command: Command, count: int, timeout_s: float = 90.0) -> None:
