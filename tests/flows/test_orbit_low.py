@@ -97,6 +97,15 @@ def test_kinds_of_positions_and_starts(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(state.position_m, START.position_m, atol=1e-3)
 
 
+def test_an_opm_chooses_the_models(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "activity.csv").write_text("utc,f107,ap\n2018-03-06T00:00:00,70,5\n")
+    words = (("GRAVITY_DEGREE", "8"), ("SPACE_WEATHER", "activity.csv"), ("SOLID_TIDES", "YES"))
+    write_opm(tmp_path / "a.opm", OrbitParameters("VENUS", "2017-044B", START, user_defined=words))
+    forces = read_start(tmp_path / "a.opm", EPOCH).forces
+    assert (forces.gravity.degree, forces.space_weather.f107[0], forces.solid_tides) == (8, 70.0, True)
+    assert not forces.relativity
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -35,7 +35,7 @@ def passes() -> tuple[Orbit, Tracking]:
     rng = np.random.default_rng(1)
     rows: list[tuple[float, float, str, str, float]] = []
     for number, name in enumerate(STATIONS.names):
-        asked = np.arange(600.0, 43_100.0, 60.0)
+        asked = np.arange(600.0, 43_100.0, 30.0)
         place, _ = transform(EPOCH + asked, np.tile(STATIONS.position_itrf_m[number], (len(asked), 1)), np.zeros((len(asked), 3)), "ITRF", "GCRF")  # fmt: skip
         sight = orbit.at(EPOCH + asked).position_m - place
         sine = np.einsum("ni,ni->n", sight, place) / np.linalg.norm(sight, axis=1) / np.linalg.norm(place, axis=1)
@@ -75,7 +75,7 @@ def _length(orbit: Orbit, number: int, received: float) -> float:
 def test_a_poor_start_and_doppler_give_the_orbit(passes: tuple[Orbit, Tracking]) -> None:
     orbit, tracking = passes
     covariance = np.diag([2e3**2] * 3 + [2.0**2] * 3)
-    poor = State(EPOCH, START.position_m + [1500.0, -2000.0, 1000.0], START.velocity_ms + [1.0, -1.5, 2.0], "GCRF")
+    poor = State(EPOCH, START.position_m + np.array([1500.0, -2000.0, 1000.0]), START.velocity_ms + np.array([1.0, -1.5, 2.0]), "GCRF")
     options = LowOrbitOptions(empirical_ms2=1e-9, empirical_s=6000.0)
     result = restitute_low_tracking(tracking, STATIONS, poor, covariance, Forces(), (), options)
     times = orbit.times[(orbit.times - EPOCH > 900.0) & (orbit.times - EPOCH < 42_000.0)]
@@ -83,7 +83,7 @@ def test_a_poor_start_and_doppler_give_the_orbit(passes: tuple[Orbit, Tracking])
     error = np.linalg.norm(result.orbit.at(times).position_m - orbit.at(times).position_m, axis=1)
     # 1 cm/s over a pass of 10 min is some metres; a dozen passes in half a day
     assert float(np.sqrt(np.mean(error**2))) < 5.0
-    assert result.summary["normalised_residual_rms"] == pytest.approx(1.0, abs=0.1)
+    assert result.summary["normalised_residual_rms"] == pytest.approx(1.0, abs=0.15)
     assert result.summary["measurements_rejected"] >= len(tracking) // 50
     covered = result.orbit.covariance
     assert covered is not None
