@@ -48,6 +48,9 @@ def ready_counts(
     sigmas: of Doppler (m/s) and range (m), where the tracking gives none. Identical repetitions are dropped and said.
     """
     _check(tracking)
+    # an unknown station is said before anything that it may cause
+    for names in (tracking.transmitter, tracking.receiver):
+        _numbers(stations, names)
     tracking, notes = _in_order(tracking)
     stop = tracking.stop - epoch
     tags = np.stack([stop - tracking.interval_s, stop], axis=1)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from orbit_aux.burn_counts import Counts, part_of_tracking
 from orbit_aux.burn_estimates import dataset, of_stretch
 from orbit_aux.burn_model import BurnModel
-from orbit_aux.burn_monitor import RealTimeFilter
-from orbit_aux.burn_result import conclude, smoothed, summary_of
+from orbit_aux.burn_fit import fit
+from orbit_aux.burn_monitor import RealTimeFilter, better_model, poor
+from orbit_aux.burn_result import conclude, refuse_other_convention, smoothed, summary_of
 from orbit_aux.doppler_check import refuse_wrong_convention
 from orbit_aux.frames import State
 from orbit_aux.paper_filter import PaperFilter
@@ -23,9 +24,6 @@ from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
 
 Array = NDArray[np.float64]
-
-# counts after which their convention is looked at
-_FIRST_LOOK = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +75,7 @@ class FullEngine:
         return parts
 
     def conclude(self, counts: Counts, tracking: Tracking, axes: Array, notes: list[str]) -> Answer:
-        if self._filter.fits == 0:
-            refuse_wrong_convention(self.model, counts, len(counts))
+        refuse_wrong_convention(self.model, counts, len(counts))
         found = conclude(self._filter, counts, self._spin, self._decide)
         summary = summary_of(found, self._filter, counts, tracking, axes, notes)
         switches = found.fit.reference.model.epoch + found.fit.parameters[10:12]
@@ -90,7 +87,7 @@ class PaperEngine:
 
     def __init__(self, model: BurnModel, axes: Array, spun: bool, assumed: bool) -> None:
         self._filter = PaperFilter(model, axes, spun, model.light_time)
-        self._model, self._assumed, self._looked = model, assumed, False
+        self._model, self._assumed = model, assumed
 
     @property
     def model(self) -> BurnModel:
@@ -98,9 +95,6 @@ class PaperEngine:
 
     def take(self, counts: Counts, stop: int) -> None:
         self._model = self._model.covering(float(counts.tags[:stop].min()), float(counts.tags[:stop].max()))
-        if not self._looked and stop >= _FIRST_LOOK:
-            refuse_wrong_convention(self._model, counts, _FIRST_LOOK)
-            self._looked = True
         self._filter.take(counts, stop)
 
     def rows(self, counts: Counts, tracking: Tracking, first: int, axes: Array) -> list[xr.Dataset]:
@@ -115,8 +109,7 @@ class PaperEngine:
         return parts
 
     def conclude(self, counts: Counts, tracking: Tracking, axes: Array, notes: list[str]) -> Answer:
-        if not self._looked:
-            refuse_wrong_convention(self._model, counts, len(counts))
+        refuse_wrong_convention(self._model, counts, len(counts))
         nodes = self._filter.smoothed()
         if self._assumed:
             notes = [*notes, "values were taken as of distances at one instant, as in the paper: the tracking does not tell"]
@@ -126,4 +119,9 @@ class PaperEngine:
             return State(times, state[:, :3], state[:, 3:], "GCRF"), covariance
 
         summary = paper_summary(self._filter, nodes, tracking, notes)
+        if summary["verdict"] != "believed":
+            best = fit(self._model, counts, len(counts), np.zeros_like(self._model.mean))
+            if poor(best):
+                best = better_model(best, counts, "auto", False)
+            refuse_other_convention(best, counts, "auto")
         return Answer(summary, self._model.epoch + self._filter.switches, states)

@@ -25,8 +25,8 @@ _AFTER_SWITCH_S = (10.0, 30.0, 90.0, 300.0)
 _GATE, _OPEN_GATE = 6.0, 30.0
 # epochs in a row of which most counts disagree (3 sigma) before another explanation is sought
 _PATIENCE = 2
-# epochs after such a search in which no other is made
-_QUIET = 10
+# epochs after such a search in which no other is made, and after how many searches these double each time
+_QUIET, _SEARCHES = 10, 8
 # what a switch may move and the spin's angle may turn before counts are no longer linear
 _SWITCH_S, _ANGLE_RAD = 0.5, 0.2
 # chi-square by which another model must be better
@@ -65,7 +65,9 @@ class RealTimeFilter:
         self._state = np.zeros(2, dtype=np.int64)
         self._fitted_s = -np.inf
         self._quiet_epoch = -1
+        self._searches = 0
         self._converged = False
+        self._convention_known = False
 
     def take(self, counts: Counts, stop: int) -> None:
         """Counts from the last taken to `stop`, one epoch after the other; all earlier ones must still be in `counts`."""
@@ -159,13 +161,15 @@ class RealTimeFilter:
         disagreement = self._state[1] == 2
         self._state[:] = 0
         z = self.estimate()
-        if self.fits == 0:
-            refuse_wrong_convention(self.model, counts, self.taken)
+        if not self._convention_known:
+            self._convention_known = refuse_wrong_convention(self.model, counts, self.taken)
         iterations = 4 if not disagreement else 8
         best = fit(self.model, counts, self.taken, z, iterations=iterations)
         if disagreement:
             best = self._early_cut_off(counts, best)
-            self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET
+            # where nothing explains the counts, later searches will hardly do: ever fewer
+            self._searches += 1
+            self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET * 2 ** min(max(self._searches - _SEARCHES, 0), 10)
         best = better_model(best, counts, self._spin, self._decide)
         self._adopt(counts, best)
 

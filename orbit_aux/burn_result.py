@@ -12,10 +12,12 @@ from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_estimates import elements_of, semi_major_axis
 from orbit_aux.burn_fit import Fit, fit
 from orbit_aux.burn_model import CUT_OFF, FLOW, FORCE, IGNITION, SPIN, BurnModel, Reference
-from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, poor
+from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, misfit, poor
 from orbit_aux.consistency import mean_band
 from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.count_kernels import states_at
+from orbit_aux.doppler_check import CONVENTIONS
+from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
@@ -25,6 +27,8 @@ Array = NDArray[np.float64]
 #: minutes after cut-off at which the paper's operators read the converged orbit
 LATER_S = 600.0
 _BETTER = 12.0
+# mean square of residuals, and distance from the plan, beyond which another convention of the Doppler is tried
+_WRONG, _FAR_SIGMAS = 2.0, 5.0
 # a less probable treatment of light time is left out of the answer
 _NEGLIGIBLE = 1e-4
 # so far from the plan's exhaust speed the plan's flow may be what holds
@@ -66,6 +70,8 @@ def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_ti
         best = better_model(best, counts, spin, decide_light_time)
     if poor(best) and best.reference.model.spinning:
         best = _other_turns(best, counts)
+    if misfit(best) > _WRONG or np.abs(best.normalised[:9]).max() > _FAR_SIGMAS:
+        refuse_other_convention(best, counts, spin)
     if abs(best.normalised[FLOW]) > _FLOW_SIGMAS:
         best = _planned_flow(best, counts)
     if not decide_light_time:
@@ -74,6 +80,22 @@ def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_ti
     other = fit(replace(model, light_time=not model.light_time), counts, best.count, best.normalised)
     best, other = (best, other) if badness(best) <= badness(other) else (other, best)
     return Conclusion(best, other, badness(other) - badness(best))
+
+
+def refuse_other_convention(best: Fit, counts: Counts, spin: str) -> None:
+    """An error where the counts, read under another convention, are explained so much better that they surely follow it."""
+    limit = 0.3 * badness(best)
+    for factor, look, remedy in CONVENTIONS:
+        other_counts = replace(counts, measured=np.where(counts.interval > 0, factor * counts.measured, counts.measured))
+        model = best.reference.model.without_spin()
+        other = fit(model, other_counts, best.count, np.zeros_like(best.normalised))
+        if poor(other):
+            other = better_model(other, other_counts, spin, False)
+        if badness(other) < limit and misfit(other) < _WRONG and np.abs(other.normalised[:9]).max() < _FAR_SIGMAS:
+            raise OrbitError(
+                f"{counts.tracking.source}: the Doppler does not fit the plan (mean square of residuals {misfit(best):.3g} sigma squared), "
+                f"but does if taken as {look}; {remedy}"
+            )
 
 
 def _other_turns(best: Fit, counts: Counts) -> Fit:

@@ -123,7 +123,7 @@ def _path(
     spinning, travel = settings[2] > 0, settings[0] > 0
     down, bounce = 0.0, tag
     # the first count of a link has no earlier delay to begin from
-    rounds = (5 if settings[3] == _FIRST_DELAY_S else 2) if travel else 1
+    rounds = (5 if settings[3] == _FIRST_DELAY_S else 3) if travel else 1
     if travel:
         bounce = tag - settings[3]
     i = hint
