@@ -53,18 +53,25 @@ def test_a_day_with_all_forces() -> None:
     assert seconds < 1.0
 
 
-@pytest.mark.parametrize("method", ["batch", "filter"])
-def test_a_day_of_positions(method: str) -> None:
-    seeds = 20 if method == "batch" else 5
-    burn = (47_520.0, 47_580.0, np.array([0.0, 0.01, 0.002]), "RSW")
+ELAPSED_S = np.arange(0.0, DAY_S + 1.0, 30.0)
+BURN = (47_520.0, 47_580.0, np.array([0.0, 0.01, 0.002]), "RSW")
+
+
+@pytest.fixture(scope="module")
+def truth() -> State:
+    """A day at 720 km in a world with more forces than the estimator knows."""
     world = Truth(
-        packaged_gravity(), EPOCH, DAY_S, drag_area=0.025, light_area=0.015, tides=True, breathing=0.3, push_ms2=1e-8, burns=(burn,)
+        packaged_gravity(), EPOCH, DAY_S, drag_area=0.025, light_area=0.015, tides=True, breathing=0.3, push_ms2=1e-8, burns=(BURN,)
     )  # fmt: skip
-    elapsed = np.arange(0.0, DAY_S + 1.0, 30.0)
-    truth = world.state(START, elapsed)
-    plan = Thrust(EPOCH + burn[0], 60.0, np.array([0.0, 2.2, 0.3]), "RSW", 0.0, 0.5)
+    return world.state(START, ELAPSED_S)
+
+
+@pytest.mark.parametrize("method", ["batch", "filter"])
+def test_a_day_of_positions(method: str, truth: State) -> None:
+    seeds = 20 if method == "batch" else 5
+    plan = Thrust(EPOCH + BURN[0], 60.0, np.array([0.0, 2.2, 0.3]), "RSW", 0.0, 0.5)
     forces = Forces(satellite=Satellite(200.0, 2.0, 2.2, 2.0, 1.3))
-    interior = (elapsed > 3600.0) & (elapsed < DAY_S - 3600.0)
+    interior = (ELAPSED_S > 3600.0) & (ELAPSED_S < DAY_S - 3600.0)
     rms, squares = [], []
     for seed in range(seeds):
         fixes = simulate_fixes(truth, seed, gaps_s=((25_000.0, 28_600.0),))

@@ -75,7 +75,12 @@ def _length(orbit: Orbit, number: int, received: float) -> float:
 def test_a_poor_start_and_doppler_give_the_orbit(passes: tuple[Orbit, Tracking]) -> None:
     orbit, tracking = passes
     covariance = np.diag([2e3**2] * 3 + [2.0**2] * 3)
-    poor = State(EPOCH, START.position_m + np.array([1500.0, -2000.0, 1000.0]), START.velocity_ms + np.array([1.0, -1.5, 2.0]), "GCRF")
+    poor = State(
+        EPOCH,
+        START.position_m + np.array([1500.0, -2000.0, 1000.0]),
+        START.velocity_ms + np.array([1.0, -1.5, 2.0]),
+        "GCRF",
+    )
     options = LowOrbitOptions(empirical_ms2=1e-9, empirical_s=6000.0)
     result = restitute_low_tracking(tracking, STATIONS, poor, covariance, Forces(), (), options)
     times = orbit.times[(orbit.times - EPOCH > 900.0) & (orbit.times - EPOCH < 42_000.0)]
