@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 # records of a piece of orbit between two switches: as many as interpolation of degree 7 wants, and one more
 _FEWEST_RECORDS = 5
 _MOST_LAGS = 60
+# epochs whose partials are held at once
+_BLOCK = 1500
 # below it correlation is noise of the estimate
 _LEAST_CORRELATION = 0.05
 _COLOUR_MATTERS = 1.15
@@ -40,7 +42,8 @@ def ephemeris(estimate: Estimate, problem: Problem, names: tuple[str, str, str])
     states, roots, segments, first = [], [], [], 0
     for elapsed in pieces:
         # the end of a piece is before the impulse that ends it
-        for part, before in ((elapsed[:-1], False), (elapsed[-1:], True)):
+        parts = [(part, False) for part in np.array_split(elapsed[:-1], len(elapsed) // _BLOCK + 1)]
+        for part, before in (*parts, (elapsed[-1:], True)):
             states.append(estimate.trajectory.at(part, before=before))
             design = estimate.model.design(estimate.trajectory, part, before=before)
             roots.append(carried(design, estimate.solution.covariance))

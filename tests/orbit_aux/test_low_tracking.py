@@ -48,7 +48,7 @@ def passes() -> tuple[Orbit, Tracking]:
     stop_s, interval, kind, name, value = zip(*rows, strict=True)
     sigma = np.where(np.array(kind) == "DOPPLER", 0.01, 5.0)
     values = np.array(value)
-    values[::50] += 3.0
+    values[::50] += np.where(np.array(kind)[::50] == "DOPPLER", 3.0, 300.0)
     tracking = Tracking(EPOCH + np.array(stop_s), np.array(interval), np.array(kind), np.array(name), np.array(name), values, "test", sigma, True)  # fmt: skip
     return orbit, tracking
 
