@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from orbit_aux.burn_counts import Counts, part_of_tracking
 from orbit_aux.burn_estimates import dataset, of_stretch
-from orbit_aux.burn_model import BurnModel
 from orbit_aux.burn_fit import fit
+from orbit_aux.burn_model import BurnModel
 from orbit_aux.burn_monitor import RealTimeFilter, better_model, poor
 from orbit_aux.burn_result import conclude, refuse_other_convention, smoothed, summary_of
 from orbit_aux.doppler_check import refuse_wrong_convention
@@ -97,7 +97,7 @@ class PaperEngine:
         self._model = self._model.covering(float(counts.tags[:stop].min()), float(counts.tags[:stop].max()))
         self._filter.take(counts, stop)
 
-    def rows(self, counts: Counts, tracking: Tracking, first: int, axes: Array) -> list[xr.Dataset]:
+    def rows(self, counts: Counts, tracking: Tracking, first: int, axes: Array) -> list[xr.Dataset]:  # noqa: ARG002
         parts = []
         for steps in self._filter.steps:
             if steps.stop <= first:
@@ -108,11 +108,14 @@ class PaperEngine:
             parts.append(dataset(estimates, row, part, tests, axes, self._model.burn))
         return parts
 
-    def conclude(self, counts: Counts, tracking: Tracking, axes: Array, notes: list[str]) -> Answer:
+    def conclude(self, counts: Counts, tracking: Tracking, axes: Array, notes: list[str]) -> Answer:  # noqa: ARG002
         refuse_wrong_convention(self._model, counts, len(counts))
         nodes = self._filter.smoothed()
         if self._assumed:
-            notes = [*notes, "values were taken as of distances at one instant, as in the paper: the tracking does not tell"]
+            notes = [
+                *notes,
+                "values were taken as of distances at one instant, as in the paper: the tracking does not tell",
+            ]
 
         def states(times: Times) -> tuple[State, Array]:
             state, covariance = self._filter.carried(nodes, times - self._model.epoch)

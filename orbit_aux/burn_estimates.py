@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -40,7 +41,9 @@ class Estimates:
 def of_stretch(stretch: Stretch, counts: Counts) -> Estimates:
     """Estimates after each epoch of `stretch`."""
     reference, shifts, roots = stretch.reference, stretch.shifts, stretch.roots
-    ends = np.flatnonzero(np.diff(counts.epoch[stretch.first : stretch.stop], append=counts.epoch[stretch.stop - 1] + 1))
+    ends = np.flatnonzero(
+        np.diff(counts.epoch[stretch.first : stretch.stop], append=counts.epoch[stretch.stop - 1] + 1)
+    )
     at = counts.tags[stretch.first : stretch.stop, 1][ends]
     state, state_root = _states(reference, at, shifts, roots)
     parameters = reference.parameters + shifts
@@ -86,7 +89,7 @@ def dataset(
     one = "measurement"
     unit = ["m" if kind == "RANGE" else "m/s" for kind in tracking.kind.tolist()]
     units = "m/s" if "m" not in unit else "m/s (DOPPLER), m (RANGE)"
-    variables: dict[str, tuple[tuple[str, ...], Array, dict[str, str]]] = {
+    variables: dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, str]]] = {
         "transmitter": ((one,), tracking.transmitter, {"units": "1"}),
         "receiver": ((one,), tracking.receiver, {"units": "1"}),
         "kind": ((one,), tracking.kind, {"units": "1"}),

@@ -46,7 +46,9 @@ class Conclusion:
     @property
     def share(self) -> float:
         """Probability of the other treatment of light time."""
-        return float(np.exp(-0.5 * self.margin) / (1.0 + np.exp(-0.5 * self.margin))) if np.isfinite(self.margin) else 0.0
+        return (
+            float(np.exp(-0.5 * self.margin) / (1.0 + np.exp(-0.5 * self.margin))) if np.isfinite(self.margin) else 0.0
+        )
 
     def states(self, at_s: Array) -> tuple[Array, Array]:
         """States (n, 6) and square roots of their covariances (n, 6, m), seconds after the model's epoch.
@@ -86,7 +88,9 @@ def refuse_other_convention(best: Fit, counts: Counts, spin: str) -> None:
     """An error where the counts, read under another convention, are explained so much better that they surely follow it."""
     limit = 0.3 * badness(best)
     for factor, look, remedy in CONVENTIONS:
-        other_counts = replace(counts, measured=np.where(counts.interval > 0, factor * counts.measured, counts.measured))
+        other_counts = replace(
+            counts, measured=np.where(counts.interval > 0, factor * counts.measured, counts.measured)
+        )
         model = best.reference.model.without_spin()
         other = fit(model, other_counts, best.count, np.zeros_like(best.normalised))
         if poor(other):
@@ -176,7 +180,7 @@ def summary_of(
     return {
         "verdict": doubts[0],
         "reasons": doubts[1],
-        "notes": [*dict.fromkeys([*notes, *filter_.notes, *_remarks(conclusion, counts)])],
+        "notes": [*dict.fromkeys([*notes, *filter_.notes, *_remarks(conclusion)])],
         "measurements": {"given": len(counts), "kept": number, "left_out": len(counts) - number},
         "first_count_utc": tracking.start.min().utc_strings(3)[0],
         "last_count_utc": tracking.stop.max().utc_strings(3)[0],
@@ -284,7 +288,13 @@ def orbit_at(time: Times, state: Array, root: Array, axes: Array) -> dict[str, A
         "velocity_sigma_ms": spread[3:].tolist(),
     }
     for name, value in values.items():
-        unit = "_km" if name == "semi_major_axis" else "_deg" if name.endswith(("gitude", "ion", "gee", "ode", "aly")) else ""
+        unit = (
+            "_km"
+            if name == "semi_major_axis"
+            else "_deg"
+            if name.endswith(("gitude", "ion", "gee", "ode", "aly"))
+            else ""
+        )
         share = 1e-3 if unit == "_km" else 1.0
         result[name + unit] = float(value[0]) * share
         result[name + "_sigma" + unit] = float(sigmas[name][0]) * share
@@ -302,9 +312,13 @@ def _doubts(
     mean, high = found.cost / max(number, 1), mean_band(number, probability=0.9999)[1]
     refused = found.scale > 3.0 or number < 0.5 * found.count
     if found.scale > 1.0:
-        reasons.append(f"residuals are {found.scale:.2g} times their sigma: the motion or the counts are not as modelled")
+        reasons.append(
+            f"residuals are {found.scale:.2g} times their sigma: the motion or the counts are not as modelled"
+        )
     elif mean > high:
-        reasons.append(f"mean normalised residual {mean:.3f} is above {high:.3f}: sigma is too small or the model lacks something")
+        reasons.append(
+            f"mean normalised residual {mean:.3f} is above {high:.3f}: sigma is too small or the model lacks something"
+        )
     if number < 0.95 * found.count:
         reasons.append(f"{found.count - number} of {found.count} counts were left out as outliers")
     moved = (
@@ -330,7 +344,7 @@ def _doubts(
     return ("refused" if refused else "doubtful" if reasons else "believed"), reasons
 
 
-def _remarks(conclusion: Conclusion, counts: Counts) -> list[str]:
+def _remarks(conclusion: Conclusion) -> list[str]:
     model = conclusion.fit.reference.model
     if conclusion.other is None:
         return []

@@ -1,3 +1,5 @@
+# compiled loops take arrays and numbers, not objects, and calls inside them are not free
+# ruff: noqa: PLR0913, C901
 """Counted Doppler of a trajectory with its partial derivatives, and the square-root filter that takes counts one by one; compiled."""
 
 from __future__ import annotations
@@ -308,7 +310,8 @@ def filter_epochs(
     """Counts into `root` and `shift`, one after the other, until one of the limits asks for a new reference; returns how many were taken.
 
     counts: values and rows of the reference, measured, sigma, epoch number, time by which a change of spin rate turns the angle (s);
-    limits: gate (sigmas), epochs that may disagree in a row, greatest shift of each parameter (of the spin rate: greatest angle, rad). log: innovation, variance, (by epoch) shift and root after it, accepted.
+    limits: gate (sigmas), epochs that may disagree in a row, greatest shift of each parameter (of the spin rate: greatest angle, rad).
+    log: innovation, variance, (by epoch) shift and root after it, accepted.
     state: 0 epochs disagreeing so far, 1 (out) why it stopped: 0 end, 1 left the linear range, 2 disagreement.
     """
     values, rows, measured, sigma, epoch, turning = counts

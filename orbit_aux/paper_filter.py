@@ -70,6 +70,11 @@ class PaperFilter:
         self.thrust = np.array([float(burn.axes == "RSW"), exhaust])
         self._settings = np.array([float(light_time), _GATE, _NOISE_MS2, _STEP_S, _SPUN_MS if spun else 0.0])
 
+    @property
+    def level_ms(self) -> float:
+        """Level of residuals that the model does not explain."""
+        return float(self._settings[4])
+
     def take(self, counts: Counts, stop: int) -> None:
         """Counts from the last taken to `stop`, in the order of their epochs; those that begin before ignition correct nothing."""
         first, self.taken = self.taken, stop
@@ -77,7 +82,9 @@ class PaperFilter:
             return
         part = slice(first, stop)
         if (np.diff(counts.tags[part, 0]) < -1e-9).any():
-            raise OrbitError("the paper's filter takes counts that begin in the order in which they end: use the full method")
+            raise OrbitError(
+                "the paper's filter takes counts that begin in the order in which they end: use the full method"
+            )
         tags = counts.tags[part]
         group = np.concatenate([[0], np.cumsum((np.diff(tags, axis=0) > 1e-9).any(axis=1))]).astype(np.int64)
         groups = int(group[-1]) + 1
@@ -111,9 +118,7 @@ class PaperFilter:
         heads = np.searchsorted(group, np.arange(groups))
         if not np.isfinite(log[6]).all():
             raise OrbitError("the paper's filter diverges: check the start state, the plan and the units of the counts")
-        self.steps.append(
-            Steps(first, stop, tags[heads, 0], tags[heads, 1], *log, group)
-        )
+        self.steps.append(Steps(first, stop, tags[heads, 0], tags[heads, 1], *log, group))
 
     def _turned(self, legs: Array) -> Array:
         turned = np.empty_like(legs)

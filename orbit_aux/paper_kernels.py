@@ -1,3 +1,5 @@
+# compiled loops take arrays and numbers, not objects, and calls inside them are not free
+# ruff: noqa: PLR0913, C901
 """The nine-state filter of the CNES paper, compiled: Gauss's equations with oblateness and growing thrust, square-root corrections.
 
 State: a, k, h, p, q, L (true longitude) and the thrust acceleration in radial, transverse, normal axes or in inertial ones; axes with z at the pole.

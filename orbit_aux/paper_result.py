@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 # a filter whose mean normalised innovation squared lies outside is not to be believed
 _BAND = (0.6, 1.5)
+_LARGEST_SPIN_MS = 0.8
 
 
 def paper_summary(
@@ -33,10 +34,16 @@ def paper_summary(
     number, mean = len(squares), float(squares.mean()) if len(squares) else None
     at = filter_.switches[1] + np.array([0.0, LATER_S])
     state, covariance = filter_.carried(nodes, at)
-    root = np.linalg.cholesky(_positive(covariance))
+    root = np.asarray(np.linalg.cholesky(_positive(covariance)), dtype=np.float64)
     planned = target(model)
     left_out = int(asked.sum()) - number
     reasons = _reasons(mean, left_out, int(asked.sum()))
+    back = filter_.carried(nodes, np.zeros(1))[0][0]
+    moved = np.linalg.lstsq(model.root[:6, :6], back - model.mean[:6], rcond=1e-14)[0]
+    if np.abs(moved).max() > 5.0:
+        reasons.append(f"the start state moved {np.abs(moved).max():.1f} sigmas")
+    if filter_.level_ms > _LARGEST_SPIN_MS:
+        reasons.append(f"residuals of {filter_.level_ms:.2f} m/s are more than a spinning antenna leaves")
     if float((tracking.stop.max() - model.epoch)[0]) < at[0]:
         reasons.append("the counts end before cut-off: what follows is a forecast")
     refused = mean is None or left_out > 0.5 * asked.sum()
@@ -93,10 +100,10 @@ def _thrust(filter_: PaperFilter, nodes: tuple[Array, Array, Array]) -> dict[str
     size = float(np.sqrt(acceleration @ acceleration))
     direction, unit = acceleration / size, local / size
     sigma = np.sqrt(np.maximum(np.diag(covariances[k, 6:, 6:]), 0.0))
-    along = float(np.sqrt(max(unit @ covariances[k, 6:, 6:] @ unit, 0.0)))
+    along = float(np.sqrt(max(float(unit @ covariances[k, 6:, 6:] @ unit), 0.0)))
     cosine = float(np.clip(direction @ np.asarray(burn.direction), -1.0, 1.0))
     flow = size * mass / filter_.thrust[1] if filter_.thrust[1] > 0 else 0.0
-    turn = float(np.sqrt(max(np.sum(sigma**2) - along**2, 0.0) / 2.0)) / size
+    turn = float(np.sqrt(max(float(np.sum(sigma**2)) - along**2, 0.0) / 2.0)) / size
     return {
         "n": size * mass,
         "sigma_n": along * mass,

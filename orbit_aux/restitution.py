@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from orbit_aux.burn import Burn
 from orbit_aux.burn_counts import Counts, part_of_tracking, ready_counts
-from orbit_aux.burn_model import burn_model
 from orbit_aux.burn_engines import Engine, FullEngine, PaperEngine
+from orbit_aux.burn_model import burn_model
 from orbit_aux.count_buffer import CountBuffer
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
@@ -103,7 +104,7 @@ class BurnRestitution:
         if not 0 < step_s <= 300:
             raise OrbitError(f"step {step_s} s of an ephemeris: give one above 0 and at most 300 s")
         edges = _edges(self.begin, self.switches, self.end)
-        parts = [_records(a, b, step_s) for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [_records(a, b, step_s) for a, b in pairwise(edges)]
         times = Times.concatenate(parts)
         state, covariance = self.states(times)
         segments, first = [], 0
@@ -180,7 +181,9 @@ class BurnMonitor:
                 )
         if keep.all():
             return counts
-        self._notes.append(f"{counts.source}: {int((~keep).sum())} measurements repeat an identical one and were dropped")
+        self._notes.append(
+            f"{counts.source}: {int((~keep).sum())} measurements repeat an identical one and were dropped"
+        )
         return part_of_tracking(counts, keep)
 
     def _take(self, tracking: Tracking) -> None:

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def smooth(filtered: Array, covariances: Array, transitions: Array, noises: Array, predicted: Array) -> tuple[Array, Array]:
+def smooth(
+    filtered: Array, covariances: Array, transitions: Array, noises: Array, predicted: Array
+) -> tuple[Array, Array]:
     """Smoothed states (n, m) and covariances (n, m, m) of a filter that predicts step k + 1 as `predicted[k]` (n - 1, m).
 
     filtered states and covariances (n), transitions and process noises (n - 1) from step k to k + 1. The gain is written as

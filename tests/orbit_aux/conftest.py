@@ -53,7 +53,9 @@ class BurnCase:
         """Error of the semi-major axis, of the smoothed answer."""
         time = self.scenario.burn.cut_off + after_cut_off_s
         state, _ = result.states(time)
-        return (axis_m(np.concatenate([state.position_m[0], state.velocity_ms[0]])) - axis_m(self.true_state(time))) / 1e3
+        return (
+            axis_m(np.concatenate([state.position_m[0], state.velocity_ms[0]])) - axis_m(self.true_state(time))
+        ) / 1e3
 
 
 def axis_m(state: np.ndarray) -> float:
