@@ -85,7 +85,13 @@ def _satellite(
         axes[6, k] = out[k, 0]
     if spinning:
         if frame[0] == 1:
-            antenna_axes(parameters, frame, nodes[i, :, 0], axes)
+            # the axes turn with the satellite: they are those of the moment, not of the node
+            state = np.empty(6)
+            share = (t - times[i]) / (times[i + 1] - times[i])
+            for k in range(3):
+                state[k] = out[k, 0]
+                state[3 + k] = nodes[i, 3 + k, 0] + share * (nodes[i + 1, 3 + k, 0] - nodes[i, 3 + k, 0])
+            antenna_axes(parameters, frame, state, axes)
         turn = parameters[14] * (t - spin_origin_s)
         cosine, sine = math.cos(turn), math.sin(turn)
         for k in range(3):

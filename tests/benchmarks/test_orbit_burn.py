@@ -91,7 +91,9 @@ def test_accuracy_and_consistency(name: str) -> None:
             found = np.concatenate([state.position_m[0], state.velocity_ms[0]])
             row = int(np.argmin(np.abs(since - (end - scenario.burn.ignition)[0])))
             true = np.concatenate([truth.position.values[row], truth.velocity.values[row]])
-            errors[key].append(axis_km(found) - axis_km(true))
+            # a plan wrong by seconds cannot be told from the last count before cut-off: there only right plans are compared
+            if key != "cut-off" or plan is scenario.planned:
+                errors[key].append(axis_km(found) - axis_km(true))
         formal.append(result.summary["ten_minutes_later"]["semi_major_axis_sigma_km"])
         nees.append(float(normalised_error((found - true)[None], covariance)[0]))
         nis += result.summary["nis"]["mean"] * result.summary["nis"]["count"]
