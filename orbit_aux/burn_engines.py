@@ -75,7 +75,8 @@ class FullEngine:
         return parts
 
     def conclude(self, counts: Counts, tracking: Tracking, axes: Array, notes: list[str]) -> Answer:
-        refuse_wrong_convention(self.model, counts, len(counts))
+        if not self._filter.convention_known:
+            refuse_wrong_convention(self.model, counts, len(counts))
         found = conclude(self._filter, counts, self._spin, self._decide)
         summary = summary_of(found, self._filter, counts, tracking, axes, notes)
         switches = found.fit.reference.model.epoch + found.fit.parameters[10:12]

@@ -13,6 +13,7 @@ from orbit_aux.burn import Burn
 from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_model import CUT_OFF, FLOW, FORCE, IGNITION, BurnModel, Reference
 from orbit_aux.burn_monitor import Stretch
+from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.count_kernels import states_at
 from orbit_aux.elements import EQUINOCTIAL, KEPLERIAN, element_derivatives, equinoctial, keplerian
 from orbit_aux.tracking import Tracking
@@ -72,8 +73,12 @@ def of_stretch(stretch: Stretch, counts: Counts) -> Estimates:
 
 def semi_major_axis(state: Array) -> tuple[Array, Array]:
     """Semi-major axis (n,) of states (n, 6), and its derivatives (n, 6)."""
-    elements = equinoctial(state[:, :3], state[:, 3:])
-    return elements[:, 0], element_derivatives(state[:, :3], state[:, 3:])[:, 0]
+    position, velocity = state[:, :3], state[:, 3:]
+    radius = np.sqrt(np.sum(position**2, axis=1))
+    axis = 1.0 / (2.0 / radius - np.sum(velocity**2, axis=1) / EARTH_MU_M3S2)
+    by_position = position / radius[:, None] ** 3
+    slope: Array = 2.0 * axis[:, None] ** 2 * np.concatenate([by_position, velocity / EARTH_MU_M3S2], axis=1)
+    return axis, slope
 
 
 def dataset(

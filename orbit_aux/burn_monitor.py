@@ -70,7 +70,7 @@ class RealTimeFilter:
         self._searches = 0
         self._unplanned = 0
         self._converged = False
-        self._convention_known = False
+        self.convention_known = False
 
     def take(self, counts: Counts, stop: int) -> None:
         """Counts from the last taken to `stop`, one epoch after the other; all earlier ones must still be in `counts`."""
@@ -167,8 +167,8 @@ class RealTimeFilter:
         self._unplanned += int(self._state[1] > 0)
         self._state[:] = 0
         z = self.estimate()
-        if not self._convention_known:
-            self._convention_known = refuse_wrong_convention(self.model, counts, self.taken)
+        if not self.convention_known:
+            self.convention_known = refuse_wrong_convention(self.model, counts, self.taken)
         iterations = 4 if not disagreement else 8
         best = fit(self.model, counts, self.taken, z, iterations=iterations)
         if disagreement:
