@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from orbit_aux.errors import OrbitError
-
-
-class Entry(NamedTuple):
-    """A text and the line it was read from."""
-
-    text: str
-    line: int
+from orbit_aux.ndm_content import Entry
 
 
 class RawState(NamedTuple):
@@ -50,15 +42,3 @@ class RawMessage:
     header: dict[str, Entry] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
     segments: list[RawSegment] = field(default_factory=list)
-
-
-def refuse(file: Path, line: int, fault: str, remedy: str) -> NoReturn:
-    """Raise an OrbitError that names file, line, fault and remedy; over-long values are cut."""
-    raise OrbitError(f"{file}, line {line}: {fault[:200]}; {remedy}")
-
-
-def check_version(file: Path, version: Entry) -> None:
-    """Refuse what is not an OEM of version 1, 2 or 3."""
-    major, _, minor = version.text.partition(".")
-    if major not in ("1", "2", "3") or (minor and not minor.isascii()) or (minor and not minor.isdigit()):
-        refuse(file, version.line, f"OEM version {version.text!r}", "versions 1, 2 and 3 are read")

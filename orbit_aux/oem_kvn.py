@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orbit_aux.oem_content import Entry, RawCovariance, RawMessage, RawSegment, RawState, check_version, refuse
+from orbit_aux.ndm_content import Entry, check_version, refuse
+from orbit_aux.oem_content import RawCovariance, RawMessage, RawSegment, RawState
 
 
 def parse_kvn(file: Path, text: str) -> RawMessage:
@@ -91,7 +92,7 @@ class _Reader:
         key, value = _pair(line)
         if key != "CCSDS_OEM_VERS":
             refuse(self.file, number, f"{line[:60]!r} where CCSDS_OEM_VERS should stand", "give an OEM")
-        check_version(self.file, Entry(value, number))
+        check_version(self.file, "OEM", Entry(value, number))
         self.versioned = True
 
     def _header(self, line: str, number: int) -> None:

@@ -10,18 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.errors import OrbitError
-from orbit_aux.oem_content import Entry, RawCovariance, RawMessage, RawSegment, RawState, refuse
+from orbit_aux.ndm_content import (
+    FRAME_NAMES,
+    Entry,
+    check_names,
+    epoch,
+    epochs,
+    exact_decimals,
+    fixed,
+    frame_of,
+    frame_written,
+    plain,
+    refuse,
+)
+from orbit_aux.oem_content import RawCovariance, RawMessage, RawSegment, RawState
 from orbit_aux.orbit import INTERPOLATIONS, Covariance, Orbit, Segment
 from orbit_aux.time import SCALES, Times
 
 _KM_M = 1000.0
 _KM2_M2 = 1.0e6
 _DEFAULT_DEGREE = {"HERMITE": 7, "LAGRANGE": 8}
-_FRAME_NAMES = {"GCRF": "GCRF", "ICRF": "GCRF", "EME2000": "EME2000", "J2000": "EME2000"}
-# the realisations of ITRF agree within centimetres with the one of the Earth orientation tables
-_ITRF = re.compile(r"ITRF(-?[0-9]{2}|-?[0-9]{4})?")
-# plain ITRF is no CCSDS name
-_ITRF_WRITTEN = "ITRF2014"
 _REQUIRED = ("OBJECT_NAME", "OBJECT_ID", "CENTER_NAME", "REF_FRAME", "TIME_SYSTEM", "START_TIME", "STOP_TIME")
 _OPTIONAL = ("USEABLE_START_TIME", "USEABLE_STOP_TIME", "INTERPOLATION", "INTERPOLATION_DEGREE")
 
@@ -41,7 +49,7 @@ def orbit_of(file: Path, message: RawMessage) -> Orbit:
     return Orbit(
         object_name=metadata["OBJECT_NAME"].text,
         object_id=metadata["OBJECT_ID"].text,
-        frame=_frame(metadata["REF_FRAME"].text),
+        frame=frame_of(metadata["REF_FRAME"].text),
         times=times,
         position_m=vectors[:, :3],
         velocity_ms=vectors[:, 3:],
@@ -56,18 +64,15 @@ def orbit_of(file: Path, message: RawMessage) -> Orbit:
 
 def message_of(orbit: Orbit, originator: str, created: Times) -> RawMessage:
     """The message that holds an orbit, in UTC, positions to 1 µm and velocities to 1 nm/s."""
-    named = {"object name": orbit.object_name, "object identifier": orbit.object_id, "originator": originator}
-    for what, text in named.items():
-        if not text or text != text.strip() or not (text.isascii() and text.isprintable()):
-            raise OrbitError(f"{what} {text!r} cannot stand in an OEM: write it in plain ASCII, on one line, not empty")
+    check_names(object_name=orbit.object_name, object_identifier=orbit.object_id, originator=originator)
     header = {"CREATION_DATE": Entry(created.labels("UTC", 0)[0], 0), "ORIGINATOR": Entry(originator, 0)}
-    comments = [_plain(comment) for comment in orbit.comments]
+    comments = [plain(comment) for comment in orbit.comments]
     edges = [edge for segment in orbit.segments for edge in (segment.useable_start_ns, segment.useable_stop_ns)]
-    decimals = _exact_decimals(np.concatenate([orbit.times.tai_ns, np.array(edges, dtype=np.int64)]))
-    epochs = [Entry(label, 0) for label in orbit.times.labels("UTC", decimals)]
+    decimals = exact_decimals(np.concatenate([orbit.times.tai_ns, np.array(edges, dtype=np.int64)]))
+    instants = [Entry(label, 0) for label in orbit.times.labels("UTC", decimals)]
     position, velocity = orbit.quantised()
-    pairs = zip(epochs, position.tolist(), velocity.tolist(), strict=True)
-    states = [RawState(epoch, _fixed(place, 9) + _fixed(speed, 12)) for epoch, place, speed in pairs]
+    pairs = zip(instants, position.tolist(), velocity.tolist(), strict=True)
+    states = [RawState(instant, fixed(place, 9) + fixed(speed, 12)) for instant, place, speed in pairs]
     segments = []
     for segment in orbit.segments:
         metadata = _written_metadata(orbit, segment, decimals)
@@ -84,10 +89,10 @@ def _check_metadata(file: Path, segment: RawSegment) -> None:
     center, frame, scale = (metadata[key] for key in ("CENTER_NAME", "REF_FRAME", "TIME_SYSTEM"))
     if center.text.upper() != "EARTH":
         refuse(file, center.line, f"CENTER_NAME {center.text!r}", "only EARTH is handled, convert the orbit")
-    if not _frame(frame.text):
-        refuse(file, frame.line, f"REF_FRAME {frame.text!r}", f"use one of {', '.join(_FRAME_NAMES)}, ITRF or ITRFyyyy")
+    if not frame_of(frame.text):
+        refuse(file, frame.line, f"REF_FRAME {frame.text!r}", f"use one of {', '.join(FRAME_NAMES)}, ITRF or ITRFyyyy")
     frozen = metadata.get("REF_FRAME_EPOCH")
-    if frozen and _frame(frame.text) == "ITRF":
+    if frozen and frame_of(frame.text) == "ITRF":
         refuse(file, frozen.line, f"REF_FRAME_EPOCH {frozen.text!r} freezes ITRF", "give states in true ITRF or GCRF")
     if scale.text not in SCALES:
         refuse(file, scale.line, f"TIME_SYSTEM {scale.text!r}", f"use one of {', '.join(SCALES)}")
@@ -106,11 +111,6 @@ def _check_one_object(file: Path, segments: list[RawSegment]) -> None:
                 refuse(
                     file, entry.line, f"{key} {entry.text!r} after {expected!r}", "keep one object, one frame per file"
                 )
-
-
-def _frame(text: str) -> str:
-    """Our name of a REF_FRAME, empty when unknown."""
-    return "ITRF" if _ITRF.fullmatch(text) else _FRAME_NAMES.get(text, "")
 
 
 def _numbers(file: Path, rows: list[tuple[int, list[str]]]) -> NDArray[np.float64]:
@@ -133,7 +133,7 @@ def _times_and_bounds(file: Path, segments: list[RawSegment]) -> tuple[Times, tu
     count = 0
     for segment in segments:
         scale = segment.metadata["TIME_SYSTEM"].text
-        times = _epochs(file, [state.epoch for state in segment.states], scale)
+        times = epochs(file, [state.epoch for state in segment.states], scale)
         start_ns, stop_ns = _useable(file, segment, times, scale)
         bounds.append(Segment(count, count + len(times), start_ns, stop_ns))
         parts.append(times)
@@ -141,25 +141,14 @@ def _times_and_bounds(file: Path, segments: list[RawSegment]) -> tuple[Times, tu
     return Times.concatenate(parts), tuple(bounds)
 
 
-def _epochs(file: Path, entries: list[Entry], scale: str) -> Times:
-    try:
-        return Times.from_labels([entry.text for entry in entries], scale)
-    except OrbitError:
-        # one of them is wrong: read again one by one, to name its line
-        return Times(np.array([_epoch(file, entry, scale) for entry in entries], dtype=np.int64))
-
-
-def _epoch(file: Path, entry: Entry, scale: str) -> int:
-    try:
-        return int(Times.from_labels([entry.text], scale).tai_ns[0])
-    except OrbitError as error:
-        raise OrbitError(f"{file}, line {entry.line}: {error}") from None
-
-
 def _useable(file: Path, segment: RawSegment, times: Times, scale: str) -> tuple[int, int]:
     """The interval in which a segment answers, TAI ns: its records, cut to the USEABLE dates."""
     first, last = int(times.tai_ns[0]), int(times.tai_ns[-1])
-    limits = {key: _epoch(file, entry, scale) for key, entry in segment.metadata.items() if key.endswith("_TIME")}
+    limits = {
+        key: int(epoch(file, entry, scale).tai_ns[0])
+        for key, entry in segment.metadata.items()
+        if key.endswith("_TIME")
+    }
     half_step = (last - int(times.tai_ns[-2])) // 2 if len(times) > 1 else 0
     if limits["STOP_TIME"] > last + max(half_step, 0):
         stop, state = segment.metadata["STOP_TIME"], segment.states[-1].epoch
@@ -201,12 +190,12 @@ def _covariance(file: Path, segments: Iterable[RawSegment]) -> Covariance | None
     rows = [(item, segment.metadata) for segment in segments for item in segment.covariances]
     if not rows:
         return None
-    tai_ns = [_epoch(file, item.epoch, metadata["TIME_SYSTEM"].text) for item, metadata in rows]
+    tai_ns = [int(epoch(file, item.epoch, metadata["TIME_SYSTEM"].text).tai_ns[0]) for item, metadata in rows]
     lower = _numbers(file, [(item.epoch.line, item.lower) for item, _ in rows]) * _KM2_M2
     matrices = np.zeros((len(rows), 6, 6))
     row, column = np.tril_indices(6)
     matrices[:, row, column] = matrices[:, column, row] = lower
-    frames = tuple(item.frame or _frame(metadata["REF_FRAME"].text) for item, metadata in rows)
+    frames = tuple(item.frame or frame_of(metadata["REF_FRAME"].text) for item, metadata in rows)
     try:
         return Covariance(Times(np.array(tai_ns, dtype=np.int64)), matrices, frames)
     except OrbitError as error:
@@ -221,7 +210,7 @@ def _written_metadata(orbit: Orbit, segment: Segment, decimals: int) -> dict[str
         "OBJECT_NAME": orbit.object_name,
         "OBJECT_ID": orbit.object_id,
         "CENTER_NAME": "EARTH",
-        "REF_FRAME": _ITRF_WRITTEN if orbit.frame == "ITRF" else orbit.frame,
+        "REF_FRAME": frame_written(orbit.frame),
         "TIME_SYSTEM": "UTC",
         "START_TIME": records[0],
         "USEABLE_START_TIME": useable[0],
@@ -240,24 +229,9 @@ def _add_covariances(orbit: Orbit, segments: list[RawSegment]) -> None:
     starts = [segment.useable_start_ns for segment in orbit.segments]
     owners = np.clip(np.searchsorted(starts, orbit.covariance.times.tai_ns, side="right") - 1, 0, None)
     row, column = np.tril_indices(6)
-    decimals = _exact_decimals(orbit.covariance.times.tai_ns)
+    decimals = exact_decimals(orbit.covariance.times.tai_ns)
     labels = orbit.covariance.times.labels("UTC", decimals)
     for number, owner in enumerate(owners):
         lower = [f"{value:.16e}" for value in orbit.covariance.matrices[number][row, column] / _KM2_M2]
         item = RawCovariance(Entry(labels[number], 0), orbit.covariance.frames[number], lower)
         segments[owner].covariances.append(item)
-
-
-def _exact_decimals(tai_ns: NDArray[np.int64]) -> int:
-    """The fewest decimals of a second (3, 6 or 9) that lose nothing."""
-    return next((decimals for decimals in (3, 6) if not (tai_ns % 10 ** (9 - decimals)).any()), 9)
-
-
-def _fixed(integers: list[int], decimals: int) -> list[str]:
-    """Decimal text of integers times 10^-decimals, exact."""
-    unit = 10**decimals
-    return [f"{'-' if value < 0 else ''}{abs(value) // unit}.{abs(value) % unit:0{decimals}d}" for value in integers]
-
-
-def _plain(comment: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in comment).strip()

@@ -8,7 +8,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from orbit_aux.errors import OrbitError
-from orbit_aux.oem_content import Entry, RawCovariance, RawMessage, RawSegment, RawState, check_version, refuse
+from orbit_aux.ndm_content import Entry, check_version, refuse
+from orbit_aux.oem_content import RawCovariance, RawMessage, RawSegment, RawState
 
 _STATE = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
 _LOWER = tuple(f"C{row}_{column}" for number, row in enumerate(_STATE) for column in _STATE[: number + 1])
@@ -98,7 +99,7 @@ class _Reader:
         if units is not None and expected is not None and units.lower() != expected:
             self._refuse(f"{tag} in {units!r}", f"convert it, OEM wants {expected}")
         if tag == "oem":
-            check_version(self.file, Entry(attributes.get("version", ""), self.parser.CurrentLineNumber))
+            check_version(self.file, "OEM", Entry(attributes.get("version", ""), self.parser.CurrentLineNumber))
         elif tag == "segment":
             self.message.segments.append(RawSegment(self.parser.CurrentLineNumber))
         elif tag in ("metadata", "data") and not self.message.segments:

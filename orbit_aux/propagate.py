@@ -1,4 +1,4 @@
-"""Numerical propagation: central gravity and Earth oblateness, and simulated Sun-synchronous orbits."""
+"""Numerical propagation: all forces of low orbit, central gravity and oblateness alone, and simulated Sun-synchronous orbits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,69 @@ from numpy.typing import NDArray
 from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M, TROPICAL_YEAR_D
 from orbit_aux.earth_orientation import packaged_earth_orientation
 from orbit_aux.errors import OrbitError
+from orbit_aux.forces import Forces
 from orbit_aux.frames import State, rotation
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 
 # the pole of date moves 0.3 arcsec a day (polar motion, seen from the stars): linear over 10 minutes is 1e-9 rad good
 _POLE_STEP_S = 600.0
+# its daily circle (polar motion) is followed to 0.2 % by chords of half an hour
+_COARSE_POLE_STEP_S = 1800.0
 # relative tolerance near rounding; absolute ones of 1 µm and 1 nm/s
 _RELATIVE_TOLERANCE = 1e-13
 _ABSOLUTE_TOLERANCE = np.array([1e-6] * 3 + [1e-9] * 3)
+
+
+def propagate(start: State, times: Times, forces: Forces | None = None, *, step_s: float = 30.0) -> State:
+    """GCRF states at `times` (not before the start) of a satellite under all `forces`, with their manoeuvres.
+
+    Fixed steps of Dormand and Prince's order 8 that stop exactly at manoeuvres; quintic Hermite interpolation between steps.
+    Error of integration in low orbit with steps of 30 s: below 0.1 m a day, almost all of it at the edges of the shadow.
+    """
+    # compiled loops are heavy to import, and only propagation needs them
+    from orbit_aux.low_dynamics import follow, make_course, parameters_of
+
+    elapsed_s = times - start.times if len(start.times) == 1 else np.array([-1.0])
+    if len(times) == 0 or elapsed_s.min() < 0:
+        raise OrbitError(f"propagation from {start.times!r} to {times!r}: give one start and no earlier times")
+    models = forces or Forces()
+    initial = start.to("GCRF")
+    duration_s = float(elapsed_s.max())
+    parameters = parameters_of(models, start.times, duration_s)
+    course = make_course(start.times, duration_s, models, parameters, step_s=step_s)
+    first = np.concatenate([initial.position_m[0], initial.velocity_ms[0]])
+    if not np.isfinite(first).all():
+        raise OrbitError(f"start state {first} is not finite: correct it")
+    states = follow(course, first, models, parameters).at(elapsed_s)
+    return State(times, states[:, :3], states[:, 3:], "GCRF")
+
+
+def propagate_j2_steps(start: State, step_s: float, count: int, *, every: int = 1, pole: str = "ITRF") -> State:
+    """GCRF states every `every` of `count` steps of `step_s` (s) after `start`, by Runge-Kutta of order 4 in machine code: millions of steps a second.
+
+    For surveys over months. Its error grows with the square of time: at 720 km after a day 53 m along track with steps of 30 s, 0.4 m with 10 s
+    (`propagate_j2` is the accurate one). The axis of oblateness is the ITRF pole of date, or the GCRF z axis.
+    """
+    from orbit_aux.j2_kernel import j2_steps
+
+    if len(start.times) != 1 or not (0 < step_s <= 300) or not 0 < every <= count or count > 10**9:
+        raise OrbitError(f"{count} steps of {step_s} s, every {every}: give one start, 1 to 1e9 steps of at most 300 s")
+    initial = start.to("GCRF")
+    rows = count // every
+    nodes_s = np.arange(int(rows * every * step_s / _COARSE_POLE_STEP_S) + 2) * _COARSE_POLE_STEP_S
+    if pole == "ITRF":
+        axes = np.ascontiguousarray(rotation(start.times + nodes_s, "GCRF", "ITRF")[:, 2])
+    else:
+        axes = np.tile(_fixed_axis(pole)(0.0), (len(nodes_s), 1))
+    states = np.empty((rows, 6))
+    first = np.concatenate([initial.position_m[0], initial.velocity_ms[0]])
+    oblateness = 1.5 * EARTH_J2 * EARTH_RADIUS_M**2
+    j2_steps(first, axes, _COARSE_POLE_STEP_S, EARTH_MU_M3S2, oblateness, step_s, every, states)
+    if not np.isfinite(states).all():
+        raise OrbitError(f"propagation from {first} left the numbers: check the start state")
+    times = start.times + step_s * every * np.arange(1, rows + 1)
+    return State(times, states[:, :3], states[:, 3:], "GCRF")
 
 
 def propagate_j2(

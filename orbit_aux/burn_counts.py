@@ -1,0 +1,180 @@
+"""Measurements made ready for the loops: checked, in order, with their stations' places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orbit_aux.errors import OrbitError
+from orbit_aux.stations import Stations
+from orbit_aux.time import Times
+from orbit_aux.tracking import KINDS, Tracking
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# beyond the speed of any satellite of the Earth, and of any count that is one
+_FASTEST_MS = 20_000.0
+_LONGEST_COUNT_S = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """n measurements in order of their ends: see `count_kernels.predict`; `epoch` numbers the groups that end together."""
+
+    tracking: Tracking
+    tags: Array
+    legs: Array
+    interval: Array
+    link: Integers
+    measured: Array
+    sigma: Array
+    epoch: Integers
+    light_time: bool | None
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.measured)
+
+
+def ready_counts(
+    tracking: Tracking, stations: Stations, epoch: Times, sigmas: tuple[float, float]
+) -> Counts:
+    """Counts of `tracking`, times in seconds after `epoch`; the link is the transmitter's number times the number of stations, plus the receiver's.
+
+    sigmas: of Doppler (m/s) and range (m), where the tracking gives none. Identical repetitions are dropped and said.
+    """
+    _check(tracking)
+    tracking, notes = _in_order(tracking)
+    stop = tracking.stop - epoch
+    tags = np.stack([stop - tracking.interval_s, stop], axis=1)
+    ranges = tracking.kind == "RANGE"
+    sigma = np.where(ranges, sigmas[1], sigmas[0]) if tracking.sigma is None else tracking.sigma
+    pairs = _numbers(stations, tracking.transmitter), _numbers(stations, tracking.receiver)
+    legs = np.stack([_legs(pairs, stations, times) for times in (tracking.start, tracking.stop)], axis=1)
+    number = np.concatenate([[0], np.cumsum(np.diff(tracking.stop.tai_ns) > 0)]) if len(stop) else np.zeros(0)
+    return Counts(
+        tracking,
+        tags,
+        np.ascontiguousarray(legs),
+        np.where(ranges, 0.0, tracking.interval_s),
+        pairs[0] * len(stations.names) + pairs[1],
+        tracking.value.astype(np.float64),
+        sigma.astype(np.float64),
+        number.astype(np.int64),
+        tracking.light_time,
+        (*tracking.notes, *notes),
+    )
+
+
+def joined(parts: list[Counts]) -> Counts:
+    """Counts of successive epochs as one."""
+    first = parts[0]
+    offsets = np.cumsum([0, *(int(part.epoch[-1]) + 1 for part in parts[:-1])])
+
+    def column(name: str) -> Array:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return Counts(
+        joined_tracking([part.tracking for part in parts]),
+        *(column(name) for name in ("tags", "legs", "interval")),
+        np.concatenate([part.link for part in parts]),
+        column("measured"),
+        column("sigma"),
+        np.concatenate([part.epoch + offset for part, offset in zip(parts, offsets, strict=True)]),
+        first.light_time,
+        notes,
+    )
+
+
+def joined_tracking(parts: list[Tracking]) -> Tracking:
+    """The measurements of several, in their order."""
+    sigma = None if parts[0].sigma is None else np.concatenate([part.sigma for part in parts if part.sigma is not None])
+    names = ("interval_s", "kind", "transmitter", "receiver", "value")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[0], stop=Times.concatenate(part.stop for part in parts), sigma=sigma, **columns)
+
+
+def _check(tracking: Tracking) -> None:
+    doppler = tracking.kind == "DOPPLER"
+    interval, value = tracking.interval_s, tracking.value
+    with np.errstate(invalid="ignore"):
+        faults = (
+            (~np.isin(tracking.kind, KINDS), "is of no known kind", f"use {' or '.join(KINDS)}"),
+            (~np.isfinite(value), "is not a number", "remove it"),
+            (doppler & ~((interval > 0) & (interval <= _LONGEST_COUNT_S)), "counts over no sensible interval", "give seconds"),
+            (doppler & (np.abs(value) > _FASTEST_MS), "is faster than a satellite", "give m/s (mean of the legs)"),
+            (~doppler & ~((value > 1e5) & (value < 1e9)), "is no distance of a satellite", "give metres"),
+        )
+        if tracking.sigma is not None:
+            faults = (*faults, (~(tracking.sigma > 0) | ~np.isfinite(tracking.sigma), "has no sigma > 0", "correct it"))
+    for wrong, fault, remedy in faults:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise OrbitError(
+                f"{tracking.source}: {tracking.kind[row]} {value[row]:.9g} of {tracking.transmitter[row]}-"
+                f"{tracking.receiver[row]} over {interval[row]:g} s ending {tracking.stop[row].utc_strings(3)[0]} {fault}; {remedy}"
+            )
+
+
+def _in_order(tracking: Tracking) -> tuple[Tracking, list[str]]:
+    """Sorted by end, identical repetitions dropped, contradictions refused."""
+    notes = []
+    order = np.lexsort((tracking.receiver, tracking.transmitter, tracking.interval_s, tracking.kind, tracking.stop.tai_ns))
+    if (np.diff(tracking.stop.tai_ns) < 0).any():
+        notes.append(f"{tracking.source}: measurements were not in the order of their times and were sorted")
+    else:
+        # the file's own order inside an epoch is kept where nothing repeats
+        order = np.lexsort((np.arange(len(tracking)), tracking.stop.tai_ns))
+    same = _repeats(tracking)
+    if same.any():
+        notes.append(f"{tracking.source}: {int(same.sum())} measurements repeat an identical one and were dropped")
+    order = order[~same[order]]
+    sigma = None if tracking.sigma is None else tracking.sigma[order]
+    names = ("interval_s", "kind", "transmitter", "receiver", "value")
+    columns = {name: getattr(tracking, name)[order] for name in names}
+    return replace(tracking, stop=tracking.stop[order], sigma=sigma, **columns), notes
+
+
+def _repeats(tracking: Tracking) -> NDArray[np.bool_]:
+    """Which rows repeat an earlier one; refused where the repetition says another value."""
+    first: dict[tuple[object, ...], int] = {}
+    same = np.zeros(len(tracking), bool)
+    columns = (tracking.stop.tai_ns, tracking.interval_s, tracking.kind, tracking.transmitter, tracking.receiver)
+    for row, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        earlier = first.setdefault(key, row)
+        if earlier == row:
+            continue
+        if tracking.value[earlier] != tracking.value[row]:
+            raise OrbitError(
+                f"{tracking.source}: {tracking.transmitter[row]}-{tracking.receiver[row]} ending "
+                f"{tracking.stop[row].utc_strings(3)[0]} has two values, {tracking.value[earlier]:.9g} and "
+                f"{tracking.value[row]:.9g}: keep the right one"
+            )
+        same[row] = True
+    return same
+
+
+def _numbers(stations: Stations, names: NDArray[np.str_]) -> Integers:
+    known: dict[str, int] = {}
+    for name in names.tolist():
+        if name not in known:
+            known[name] = stations.number(name)
+    return np.array([known[name] for name in names.tolist()], dtype=np.int64)
+
+
+def _legs(pairs: tuple[Integers, Integers], stations: Stations, times: Times) -> Array:
+    """(n, 2, 6): position and velocity in GCRF of transmitter and receiver at `times`."""
+    unique, back = np.unique(times.tai_ns, return_inverse=True)
+    places = _places(stations, Times(unique))
+    return np.stack([places[number, back] for number in pairs], axis=1)
+
+
+# a Monte Carlo meets the same times again
+@lru_cache(maxsize=8)
+def _places(stations: Stations, times: Times) -> Array:
+    return np.concatenate(stations.gcrf(times), axis=2)
