@@ -12,6 +12,7 @@ import typer
 
 from calib.errors import EtalonError, RequestError
 from flows.cli_moon import moon_app
+from flows.cli_orbit import orbit_app
 from flows.cli_products import inspect, parameters_app, simulate_site_product, simulate_system_product
 from orbit_aux.errors import OrbitError
 
@@ -35,6 +36,7 @@ simulate_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ma
 app.add_typer(archive_app, name="archive")
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(moon_app, name="moon")
+app.add_typer(orbit_app, name="orbit")
 app.add_typer(parameters_app, name="propose")
 app.command()(inspect)
 simulate_app.command("product")(simulate_site_product)
