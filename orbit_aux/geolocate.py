@@ -19,6 +19,7 @@ from orbit_aux.terrain import Terrain
 from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
+Result = tuple[Array, Array, Array, Array, NDArray[np.uint8]]
 
 #: what became of a line of sight, by the number in "flag"
 FLAGS = ("ok", "misses_the_Earth", "outside_the_terrain", "no_terrain_height")
@@ -74,19 +75,17 @@ def locate(
     instants, line = np.unique(times.tai_ns, return_inverse=True)
     sight = camera.lines_of_sight.at(wanted)
     pose = poses(camera, Times(instants), corrections)
-    result = np.empty((len(times), 4))
+    result = _empty((len(times),))
     if isinstance(surface, Terrain):
         from orbit_aux.terrain_kernel import march_pairs
 
-        flag = np.empty(len(times), np.uint8)
-        march_pairs(*pose, line, sight, surface.arrays, corrections.light_time, result, flag)
+        march_pairs(*pose, line, sight, surface.arrays, corrections.light_time, result)
     else:
         from orbit_aux.ground_kernel import locate_pairs
 
-        height = np.broadcast_to(_heights(surface), (len(times),))
-        locate_pairs(*pose, line, sight, np.ascontiguousarray(height), corrections.light_time, result)
-        flag = np.isnan(result[:, 0]).astype(np.uint8)
-    return _dataset(result, flag, ("point",), surface, corrections)
+        height = np.ascontiguousarray(np.broadcast_to(_heights(surface), (len(times),)))
+        locate_pairs(*pose, line, sight, height, corrections.light_time, result)
+    return _dataset(result, ("point",), surface, corrections)
 
 
 def locate_image(
@@ -100,18 +99,16 @@ def locate_image(
     wanted = np.asarray(columns, dtype=np.float64)
     sight = camera.lines_of_sight.at(wanted)
     pose = poses(camera, times, corrections)
-    result = np.empty((len(times), len(wanted), 4))
+    result = _empty((len(times), len(wanted)))
     if isinstance(surface, Terrain):
         from orbit_aux.terrain_kernel import march_lines
 
-        flag = np.empty(result.shape[:2], np.uint8)
-        march_lines(*pose, sight, surface.arrays, corrections.light_time, result, flag)
+        march_lines(*pose, sight, surface.arrays, corrections.light_time, result)
     else:
         from orbit_aux.ground_kernel import locate_lines
 
         locate_lines(*pose, sight, float(_heights(surface)), corrections.light_time, result)
-        flag = np.isnan(result[..., 0]).astype(np.uint8)
-    dataset = _dataset(result, flag, ("line", "column"), surface, corrections)
+    dataset = _dataset(result, ("line", "column"), surface, corrections)
     return dataset.assign_coords(column=("column", wanted), time=("line", times.utc_datetime64(), {"scale": "UTC"}))
 
 
@@ -139,20 +136,20 @@ def _heights(surface: float | ArrayLike) -> Array:
     return height
 
 
+def _empty(shape: tuple[int, ...]) -> Result:
+    longitude, latitude, height, distance = (np.empty(shape) for _ in range(4))
+    return longitude, latitude, height, distance, np.empty(shape, np.uint8)
+
+
 def _dataset(
-    result: Array,
-    flag: NDArray[np.uint8],
-    dims: tuple[str, ...],
-    surface: float | ArrayLike | Terrain,
-    corrections: Corrections,
+    result: Result, dims: tuple[str, ...], surface: float | ArrayLike | Terrain, corrections: Corrections
 ) -> xr.Dataset:
     names = (("longitude", "deg"), ("latitude", "deg"), ("height", "m"), ("distance", "m"))
-    np.degrees(result[..., :2], out=result[..., :2])
-    variables = {name: (dims, result[..., place], {"units": unit}) for place, (name, unit) in enumerate(names)}
+    variables = {name: (dims, values, {"units": unit}) for (name, unit), values in zip(names, result[:4], strict=True)}
     attributes = {"units": "1", "flag_values": list(range(len(FLAGS))), "flag_meanings": " ".join(FLAGS)}
     told = {
         "surface": surface.source if isinstance(surface, Terrain) else "height over the WGS84 ellipsoid",
         "light_time": str(corrections.light_time),
         "aberration": str(corrections.aberration),
     }
-    return xr.Dataset({**variables, "flag": (dims, flag, attributes)}, attrs=told)
+    return xr.Dataset({**variables, "flag": (dims, result[4], attributes)}, attrs=told)

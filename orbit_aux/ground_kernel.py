@@ -1,4 +1,4 @@
-"""Compiled loops from lines of sight to the ground: true directions, the ellipsoid at a height, the march over a terrain."""
+"""Compiled loops from lines of sight to the ground: true directions and the ellipsoid at a height."""
 
 from __future__ import annotations
 
@@ -17,31 +17,89 @@ from orbit_aux.constants import (
 )
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.uint8]
+Three = tuple[float, float, float]
+Nine = tuple[float, float, float, float, float, float, float, float, float]
+#: place (m), rotation from the body by rows, velocity over c, and 1/γ of it
+Pose = tuple[Three, Nine, Three, float]
+#: longitude and latitude (deg), height and distance (m), and what became of the line of sight; of one shape
+Result = tuple[Array, Array, Array, Array, Flags]
 
 #: what became of a line of sight
 OK, MISS, OUTSIDE, NODATA = 0, 1, 2, 3
 
 _A, _B = WGS84_EQUATORIAL_RADIUS_M, WGS84_POLAR_RADIUS_M
-_E2 = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
-_EP2 = _E2 / (1.0 - _E2)
-# the Earth's turn while light goes one metre
-_TURN = EARTH_ROTATION_RATE_RADS / SPEED_OF_LIGHT_MS
+E2 = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
+_EP2 = E2 / (1.0 - E2)
+#: the Earth's turn while light goes one metre, rad
+TURN = EARTH_ROTATION_RATE_RADS / SPEED_OF_LIGHT_MS
+_DEG = 180.0 / math.pi
 _HEIGHT_TOLERANCE_M = 1e-5
 
 
 @compiled
-def true_direction(
-    turn: Array, beta: Array, x: float, y: float, z: float
-) -> tuple[float, float, float]:
-    """Unit direction to where light came from, of the apparent one (x, y, z) in the body; `beta` is the velocity over c (0: no aberration).
+def locate_lines(
+    origin: Array, turn: Array, beta: Array, sight: Array, height: float, light_time: bool, result: Result
+) -> None:
+    """All columns of all lines into the arrays (lines, columns) of `result`; NaN where the Earth is missed."""
+    for line in range(origin.shape[0]):
+        pose = pose_of(origin, turn, beta, line)
+        for column in range(sight.shape[0]):
+            place = _locate(pose, sight[column, 0], sight[column, 1], sight[column, 2], height, light_time)
+            result[0][line, column], result[1][line, column], result[3][line, column] = place
+            missed = math.isnan(place[2])
+            result[2][line, column] = math.nan if missed else height
+            result[4][line, column] = MISS if missed else OK
+
+
+@compiled
+def locate_pairs(
+    origin: Array,
+    turn: Array,
+    beta: Array,
+    line: NDArray[np.int64],
+    sight: Array,
+    height: Array,
+    light_time: bool,
+    result: Result,
+) -> None:
+    """As `locate_lines`, into arrays (n,), for n pairs of a line number and a direction, each with its height."""
+    for row in range(line.shape[0]):
+        pose = pose_of(origin, turn, beta, line[row])
+        place = _locate(pose, sight[row, 0], sight[row, 1], sight[row, 2], height[row], light_time)
+        result[0][row], result[1][row], result[3][row] = place
+        missed = math.isnan(place[2])
+        result[2][row] = math.nan if missed else height[row]
+        result[4][row] = MISS if missed else OK
+
+
+@compiled
+def pose_of(origin: Array, turn: Array, beta: Array, line: int) -> Pose:
+    """One line's pose as numbers: views of arrays would cost more than the geometry."""
+    x, y, z = beta[line, 0], beta[line, 1], beta[line, 2]
+    return (
+        (origin[line, 0], origin[line, 1], origin[line, 2]),
+        (
+            turn[line, 0, 0], turn[line, 0, 1], turn[line, 0, 2],
+            turn[line, 1, 0], turn[line, 1, 1], turn[line, 1, 2],
+            turn[line, 2, 0], turn[line, 2, 1], turn[line, 2, 2],
+        ),
+        (x, y, z),
+        math.sqrt(1.0 - (x * x + y * y + z * z)),
+    )  # fmt: skip
+
+
+@compiled
+def true_direction(pose: Pose, x: float, y: float, z: float) -> Three:
+    """Unit direction, in ITRF, to where light came from, of the apparent one (x, y, z) in the body.
 
     Exact inverse of u' = [u/γ + (1 + u·β/(1 + 1/γ)) β] / (1 + u·β).
     """
-    a = turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] * z
-    b = turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] * z
-    c = turn[2, 0] * x + turn[2, 1] * y + turn[2, 2] * z
+    turn, beta, inverse_gamma = pose[1], pose[2], pose[3]
+    a = turn[0] * x + turn[1] * y + turn[2] * z
+    b = turn[3] * x + turn[4] * y + turn[5] * z
+    c = turn[6] * x + turn[7] * y + turn[8] * z
     along = a * beta[0] + b * beta[1] + c * beta[2]
-    inverse_gamma = math.sqrt(1.0 - (beta[0] * beta[0] + beta[1] * beta[1] + beta[2] * beta[2]))
     share = 1.0 - along / (1.0 + inverse_gamma)
     scale = 1.0 / (1.0 - along)
     return (
@@ -58,91 +116,55 @@ def geodetic(x: float, y: float, z: float) -> tuple[float, float, float, float]:
     sine, cosine = z * _A, p * _B
     size = 1.0 / math.sqrt(sine * sine + cosine * cosine)
     sine, cosine = sine * size, cosine * size
-    up, out = z + _EP2 * _B * sine * sine * sine, p - _E2 * _A * cosine * cosine * cosine
+    up, out = z + _EP2 * _B * sine * sine * sine, p - E2 * _A * cosine * cosine * cosine
     size = 1.0 / math.sqrt(up * up + out * out)
     sine, cosine = up * size, out * size
-    return p, sine, cosine, p * cosine + z * sine - _A * math.sqrt(1.0 - _E2 * sine * sine)
+    return p, sine, cosine, p * cosine + z * sine - _A * math.sqrt(1.0 - E2 * sine * sine)
 
 
 @compiled
-def meet_height(s: Array, u: float, v: float, w: float, height: float) -> float:
-    """Distance along the unit direction (u, v, w) from `s` to the nearest point of that height over the ellipsoid; NaN if there is none.
-
-    Starts on the inflated ellipsoid and goes on along the true normal, as the surface of a constant height is no ellipsoid.
-    """
+def meet_inflated(s: Three, u: Three, height: float) -> float:
+    """Distance from `s` along `u` to the ellipsoid with both axes longer by `height`; NaN where it is missed or `s` is inside it."""
     ia, ib = 1.0 / (_A + height), 1.0 / (_B + height)
     sx, sy, sz = s[0] * ia, s[1] * ia, s[2] * ib
-    ux, uy, uz = u * ia, v * ia, w * ib
+    ux, uy, uz = u[0] * ia, u[1] * ia, u[2] * ib
     square = ux * ux + uy * uy + uz * uz
     middle = sx * ux + sy * uy + sz * uz
     rest = sx * sx + sy * sy + sz * sz - 1.0
     inside = middle * middle - square * rest
-    if not (inside >= 0.0 and middle < 0.0 and rest > 0.0):
-        return math.nan
-    distance = rest / (math.sqrt(inside) - middle)
-    for _ in range(20):
-        x, y, z = s[0] + distance * u, s[1] + distance * v, s[2] + distance * w
-        p, sine, cosine, found = geodetic(x, y, z)
-        off = height - found
-        if abs(off) < _HEIGHT_TOLERANCE_M:
-            return distance
-        climb = w * sine
-        if p > 0.0:
-            climb += cosine * (x * u + y * v) / p
-        if climb > -1e-9:
-            return math.nan
-        distance += off / climb
+    if inside >= 0.0 and middle < 0.0 and rest > 0.0:
+        return rest / (math.sqrt(inside) - middle)
     return math.nan
 
 
 @compiled
-def locate_lines(
-    origin: Array, turn: Array, beta: Array, sight: Array, height: float, light_time: bool, result: Array
-) -> None:
-    """Longitude, latitude (rad), height and distance (m) into `result` (lines, columns, 4) for all columns of all lines; NaN where the Earth is missed."""
-    for line in range(origin.shape[0]):
-        for column in range(sight.shape[0]):
-            locate_point(
-                origin[line], turn[line], beta[line], sight[column], height, light_time, result[line, column]
-            )
+def _locate(pose: Pose, x: float, y: float, z: float, height: float, light_time: bool) -> Three:
+    """Longitude and latitude (deg) and distance (m) of the nearest point of that height over the ellipsoid; NaN if there is none.
 
-
-@compiled
-def locate_pairs(
-    origin: Array,
-    turn: Array,
-    beta: Array,
-    line: NDArray[np.int64],
-    sight: Array,
-    height: Array,
-    light_time: bool,
-    result: Array,
-) -> None:
-    """As `locate_lines`, into `result` (n, 4), for n pairs of a line number and a direction, each with its height."""
-    for row in range(line.shape[0]):
-        at = line[row]
-        locate_point(origin[at], turn[at], beta[at], sight[row], height[row], light_time, result[row])
-
-
-@compiled
-def locate_point(
-    s: Array, turn: Array, beta: Array, sight: Array, height: float, light_time: bool, result: Array
-) -> None:
-    u, v, w = true_direction(turn, beta, sight[0], sight[1], sight[2])
-    distance = meet_height(s, u, v, w, height)
+    Starts on the inflated ellipsoid and goes on along the true normal, as the surface of a constant height is no ellipsoid.
+    """
+    s = pose[0]
+    u = true_direction(pose, x, y, z)
+    distance = meet_inflated(s, u, height)
     if math.isnan(distance):
-        result[:] = math.nan
-        return
-    x, y, z = s[0] + distance * u, s[1] + distance * v, s[2] + distance * w
-    _, sine, cosine, _ = geodetic(x, y, z)
-    longitude = math.atan2(y, x)
-    if light_time:
-        # the light left earlier, when the Earth was turned less: its surface of revolution is the same, its longitudes are not
-        longitude = wrapped(longitude + _TURN * distance)
-    result[0] = longitude
-    result[1] = math.atan2(sine, cosine)
-    result[2] = height
-    result[3] = distance
+        return math.nan, math.nan, math.nan
+    for _ in range(20):
+        x, y, z = s[0] + distance * u[0], s[1] + distance * u[1], s[2] + distance * u[2]
+        p, sine, cosine, found = geodetic(x, y, z)
+        off = height - found
+        if abs(off) < _HEIGHT_TOLERANCE_M:
+            longitude = math.atan2(y, x)
+            if light_time:
+                # the light left earlier, when the Earth was turned less: its surface of revolution is the same, its longitudes are not
+                longitude = wrapped(longitude + TURN * distance)
+            return longitude * _DEG, math.atan2(sine, cosine) * _DEG, distance
+        climb = u[2] * sine
+        if p > 0.0:
+            climb += cosine * (x * u[0] + y * u[1]) / p
+        if climb > -1e-9:
+            break
+        distance += off / climb
+    return math.nan, math.nan, math.nan
 
 
 @compiled
@@ -152,14 +174,3 @@ def wrapped(angle: float) -> float:
     if angle <= -math.pi:
         return angle + 2.0 * math.pi
     return angle
-
-
-@compiled
-def ground_place(s: Array, u: float, v: float, w: float, distance: float, light_time: bool) -> tuple[float, float, float]:
-    """Longitude, latitude (rad) and height (m) of the point at `distance` along a direction, on the Earth of when the light left it."""
-    x, y, z = s[0] + distance * u, s[1] + distance * v, s[2] + distance * w
-    _, sine, cosine, height = geodetic(x, y, z)
-    longitude = math.atan2(y, x)
-    if light_time:
-        longitude = wrapped(longitude + _TURN * distance)
-    return longitude, math.atan2(sine, cosine), height

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# as in terrain_kernel, which is compiled and not loaded for reading
-_BLOCK = 16
+#: cells of a block along each side: what a march passes over at one look
+BLOCK = 8
 _MOST_PIXELS = 400_000_000
 # deepest sea and above any summit
 _HEIGHTS_M = (-12_000.0, 9_500.0)
@@ -44,12 +44,12 @@ class Terrain:
 
     def height(self, longitude_deg: ArrayLike, latitude_deg: ArrayLike) -> Array:
         """Bilinear heights (n,), m; NaN outside the raster and where it has no data."""
-        from orbit_aux.terrain_kernel import height_at
+        from orbit_aux.terrain_kernel import heights_at
 
         lon, lat = np.broadcast_arrays(np.radians(longitude_deg), np.radians(latitude_deg))
-        return np.array([height_at(self.arrays, x, y) for x, y in zip(lon.flat, lat.flat, strict=True)]).reshape(
-            lon.shape
-        )
+        result = np.empty(lon.size)
+        heights_at(self.arrays, lon.ravel(), lat.ravel(), result)
+        return result.reshape(lon.shape)
 
 
 def read_terrain(
@@ -227,8 +227,8 @@ def _highest(padded: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = padded.shape
     filled = np.where(np.isnan(padded), np.float32(np.inf), padded)
     cells = np.maximum.reduce([filled[:-1, :-1], filled[1:, :-1], filled[:-1, 1:], filled[1:, 1:]])
-    down, across = -(-(rows - 1) // _BLOCK), -(-(columns - 1) // _BLOCK)
-    wide = np.full((down * _BLOCK, across * _BLOCK), -np.inf, np.float32)
+    down, across = -(-(rows - 1) // BLOCK), -(-(columns - 1) // BLOCK)
+    wide = np.full((down * BLOCK, across * BLOCK), -np.inf, np.float32)
     wide[: rows - 1, : columns - 1] = cells
-    highest: NDArray[np.float32] = wide.reshape(down, _BLOCK, across, _BLOCK).max(axis=(1, 3))
+    highest: NDArray[np.float32] = wide.reshape(down, BLOCK, across, BLOCK).max(axis=(1, 3))
     return highest

@@ -1,4 +1,4 @@
-"""Compiled march of a line of sight over a terrain: cell by cell, so that no ridge is jumped."""
+"""Compiled march of lines of sight over a terrain: cell by cell, so that no ridge is jumped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.compiled import compiled
-from orbit_aux.ground_kernel import MISS, NODATA, OK, OUTSIDE, ground_place, meet_height, true_direction
+from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M
+from orbit_aux.ground_kernel import (
+    E2,
+    MISS,
+    NODATA,
+    OK,
+    OUTSIDE,
+    TURN,
+    Pose,
+    Result,
+    Three,
+    geodetic,
+    meet_inflated,
+    pose_of,
+    true_direction,
+    wrapped,
+)
+from orbit_aux.terrain import BLOCK
 
 Array = NDArray[np.float64]
+Heights = NDArray[np.float32]
 #: heights, highest of each block of cells, affine map of (lon, lat) or (x, y) to (column, row), table of (x, y) over (lat, lon) with its frame, and
 #: [central longitude, lowest, highest]
-Arrays = tuple[NDArray[np.float32], NDArray[np.float32], Array, Array, Array, Array]
+Arrays = tuple[Heights, Heights, Array, Array, Array, Array]
+#: longitude, latitude (rad) and height (m) at a place along a line of sight, and their first and second derivatives by the distance
+Motion = tuple[Three, Three, Three]
+#: of a march: OK, OUTSIDE, NODATA or MISS; distance; change of the height over the ground with distance
+Met = tuple[int, float, float]
 
-#: cells of a block along each side
-BLOCK = 16
-# a stretch of a line of sight is bent by less than 3 cm over this length, which the last refinement takes out
+# a line of sight is bent by less than 3 cm over this length, which the last refinement takes out
 _PIECE_M = 1_000.0
 # and its longitude, latitude and height are parabolas to 1 cm over this one
 _STRETCH_M = 8_000.0
@@ -27,18 +47,21 @@ _TOLERANCE_M = 1e-4
 _FREE = -1
 # added to OUTSIDE or NODATA: the ground was met there, where it is not known
 _BURIED = 10
+_DEG = 180.0 / math.pi
 
 
 @compiled
 def march_lines(
-    origin: Array, turn: Array, beta: Array, sight: Array, terrain: Arrays, light_time: bool, result: Array, flag: NDArray[np.uint8]
+    origin: Array, turn: Array, beta: Array, sight: Array, terrain: Arrays, light_time: bool, result: Result
 ) -> None:
-    """Longitude, latitude (rad), height and distance (m) on the terrain into `result` (lines, columns, 4), and what became of each into `flag`."""
+    """All columns of all lines into the arrays (lines, columns) of `result`; NaN where no ground is met."""
     for line in range(origin.shape[0]):
+        pose = pose_of(origin, turn, beta, line)
         for column in range(sight.shape[0]):
-            flag[line, column] = _march(
-                origin[line], turn[line], beta[line], sight[column], terrain, light_time, result[line, column]
-            )
+            flag, place = _march(pose, sight[column, 0], sight[column, 1], sight[column, 2], terrain, light_time)
+            result[0][line, column], result[1][line, column] = place[0], place[1]
+            result[2][line, column], result[3][line, column] = place[2], place[3]
+            result[4][line, column] = flag
 
 
 @compiled
@@ -50,20 +73,202 @@ def march_pairs(
     sight: Array,
     terrain: Arrays,
     light_time: bool,
-    result: Array,
-    flag: NDArray[np.uint8],
+    result: Result,
 ) -> None:
-    """As `march_lines`, into `result` (n, 4), for n pairs of a line number and a direction."""
+    """As `march_lines`, into arrays (n,), for n pairs of a line number and a direction."""
     for row in range(line.shape[0]):
-        at = line[row]
-        flag[row] = _march(origin[at], turn[at], beta[at], sight[row], terrain, light_time, result[row])
+        pose = pose_of(origin, turn, beta, line[row])
+        flag, place = _march(pose, sight[row, 0], sight[row, 1], sight[row, 2], terrain, light_time)
+        result[0][row], result[1][row], result[2][row], result[3][row] = place
+        result[4][row] = flag
 
 
 @compiled
-def height_at(terrain: Arrays, longitude: float, latitude: float) -> float:
-    """Bilinear height, m; NaN outside and where a neighbour has none."""
-    column, row = _cell_place(terrain, longitude, latitude)
-    return _bilinear(terrain[0], column, row)
+def heights_at(terrain: Arrays, longitude: Array, latitude: Array, result: Array) -> None:
+    """Bilinear heights (n,), m, at places in rad; NaN outside and where a neighbour has none."""
+    for number in range(len(result)):
+        column, row = _cell_place(terrain, longitude[number], latitude[number])
+        result[number] = _bilinear(terrain[0], column, row)
+
+
+@compiled
+def _march(
+    pose: Pose, x: float, y: float, z: float, terrain: Arrays, light_time: bool
+) -> tuple[int, tuple[float, float, float, float]]:
+    """Walk from above the highest point to below the lowest one; the first crossing from above counts."""
+    nothing = (math.nan, math.nan, math.nan, math.nan)
+    s = pose[0]
+    u = true_direction(pose, x, y, z)
+    distance = meet_inflated(s, u, terrain[5][2] + _CLEARANCE_M)
+    if math.isnan(distance):
+        return MISS, nothing
+    stop = meet_inflated(s, u, terrain[5][1] - _CLEARANCE_M)
+    if math.isnan(stop):
+        # it leaves again without ever being lower than the lowest point
+        stop = -2.0 * (s[0] * u[0] + s[1] * u[1] + s[2] * u[2]) - distance
+    behind = OUTSIDE
+    while distance < stop:
+        length = min(_STRETCH_M, stop - distance)
+        behind, share, slope = _stretch(terrain, _motion(s, u, distance, light_time), length, behind)
+        if behind == OK:
+            return OK, _refined(s, u, terrain, light_time, distance + share, slope)
+        if behind >= _BURIED:
+            return behind - _BURIED, nothing
+        distance += length
+    return (MISS if behind == _FREE else behind), nothing
+
+
+@compiled
+def _motion(s: Three, u: Three, distance: float, light_time: bool) -> Motion:
+    """Where a line of sight is, and how it goes on to the second order: the local axes turn under it."""
+    x, y, z = s[0] + distance * u[0], s[1] + distance * u[1], s[2] + distance * u[2]
+    p, sine, cosine, height = geodetic(x, y, z)
+    # on the axis itself any longitude does
+    p = max(p, 1e-3)
+    cl, sl = x / p, y / p
+    east = -sl * u[0] + cl * u[1]
+    out = cl * u[0] + sl * u[1]
+    north, up = -sine * out + cosine * u[2], cosine * out + sine * u[2]
+    flat = 1.0 - E2 * sine * sine
+    normal = WGS84_EQUATORIAL_RADIUS_M / math.sqrt(flat)
+    meridian = normal * (1.0 - E2) / flat + height
+    parallel = p
+    lon1, lat1 = east / parallel, north / meridian
+    east2 = lon1 * (sine * north - cosine * up)
+    north2 = -lon1 * sine * east - lat1 * up
+    up2 = lon1 * cosine * east + lat1 * north
+    lon2 = (east2 - lon1 * (up * cosine - north * sine)) / parallel
+    lat2 = (north2 - lat1 * up) / meridian
+    longitude = math.atan2(y, x)
+    if light_time:
+        longitude = wrapped(longitude + TURN * distance)
+        lon1 += TURN
+    return (longitude, math.atan2(sine, cosine), height), (lon1, lat1, up), (0.5 * lon2, 0.5 * lat2, 0.5 * up2)
+
+
+@compiled
+def _stretch(terrain: Arrays, motion: Motion, length: float, behind: int) -> Met:
+    """Walk a stretch in straight pieces; the distance is from its start."""
+    place, rate, bend = motion
+    half = 0.5 * length
+    c0, r0 = _cell_place(terrain, place[0], place[1])
+    c1, r1 = _cell_place(
+        terrain, place[0] + half * (rate[0] + half * bend[0]), place[1] + half * (rate[1] + half * bend[1])
+    )
+    c2, r2 = _cell_place(
+        terrain, place[0] + length * (rate[0] + length * bend[0]), place[1] + length * (rate[1] + length * bend[1])
+    )
+    cells = max(abs(c2 - c1), abs(r2 - r1), abs(c1 - c0), abs(r1 - r0)) * 2.0
+    if math.isnan(cells):
+        return OUTSIDE, 0.0, 0.0
+    pieces = int(max(math.ceil(cells / BLOCK), math.ceil(length / _PIECE_M)))
+    step = length / pieces
+    ca, ra, ha = c0, r0, place[2]
+    for piece in range(pieces):
+        t = (piece + 1.0) / pieces
+        cb, rb = _parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t)
+        d = t * length
+        hb = place[2] + d * (rate[2] + d * bend[2])
+        behind, share, slope = _piece(terrain, ca, ra, ha, cb, rb, hb, behind)
+        if behind == OK or behind >= _BURIED:
+            return behind, (piece + share) * step, slope / step
+        ca, ra, ha = cb, rb, hb
+    return behind, 0.0, 0.0
+
+
+@compiled
+def _parabola(first: float, middle: float, last: float, t: float) -> float:
+    bend = 2.0 * (first + last - 2.0 * middle)
+    return first + t * (last - first - bend + bend * t)
+
+
+@compiled
+def _piece(
+    terrain: Arrays, ca: float, ra: float, ha: float, cb: float, rb: float, hb: float, behind: int
+) -> Met:
+    """Walk straight from (ca, ra, ha) to (cb, rb, hb); the distance is the share of this way."""
+    heights, blocks = terrain[0], terrain[1]
+    rows, columns = heights.shape
+    if max(ca, cb) < 0.5 or max(ra, rb) < 0.5 or min(ca, cb) > columns - 1.5 or min(ra, rb) > rows - 1.5:
+        return OUTSIDE, 0.0, 0.0
+    low = min(ha, hb)
+    if (behind == _FREE or low > terrain[5][2]) and _inside(heights, ca, ra) and _inside(heights, cb, rb):
+        j0, j1 = int(min(ca, cb)) // BLOCK, int(max(ca, cb)) // BLOCK
+        i0, i1 = int(min(ra, rb)) // BLOCK, int(max(ra, rb)) // BLOCK
+        # no longer than a block, so four at most
+        top = max(max(blocks[i0, j0], blocks[i0, j1]), max(blocks[i1, j0], blocks[i1, j1]))
+        if low > top:
+            return _FREE, 0.0, 0.0
+    return _cells(heights, ca, ra, ha, cb - ca, rb - ra, hb - ha, behind)
+
+
+@compiled
+def _cells(
+    heights: Heights, ca: float, ra: float, ha: float, dc: float, dr: float, dh: float, behind: int
+) -> Met:
+    """Walk from cell to cell; along a straight line the height over a bilinear cell is a parabola, so its first zero is exact."""
+    t = 0.0
+    while t < 1.0:
+        c, r = ca + t * dc, ra + t * dr
+        j, i = _ahead(c, dc), _ahead(r, dr)
+        end = min(_leaving(ca, dc, j), _leaving(ra, dr, i), 1.0)
+        if end <= t:
+            end = min(t + 1e-9, 1.0)
+        middle = 0.5 * (t + end)
+        # the area of the pixels ends in the middle of the cells of the padding
+        if not _inside(heights, ca + middle * dc, ra + middle * dr):
+            behind = OUTSIDE
+            t = end
+            continue
+        z00, z01, z10, z11 = heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1]
+        if behind == _FREE and ha + (t if dh > 0.0 else end) * dh > max(max(z00, z01), max(z10, z11)):
+            # free over all of the cell; a missing height is no maximum
+            if not math.isnan(z00 + z01 + z10 + z11):
+                t = end
+                continue
+        first = ha + t * dh - _mixed(z00, z01, z10, z11, c - j, r - i)
+        half = ha + middle * dh - _mixed(z00, z01, z10, z11, ca + middle * dc - j, ra + middle * dr - i)
+        last = ha + end * dh - _mixed(z00, z01, z10, z11, ca + end * dc - j, ra + end * dr - i)
+        if math.isnan(half):
+            behind = NODATA
+        elif first <= 0.0:
+            if behind != _FREE:
+                return behind + _BURIED, t, 0.0
+            return OK, t, (last - first) / (end - t)
+        else:
+            behind = _FREE
+            bend = 2.0 * (first + last - 2.0 * half)
+            slope = last - first - bend
+            square = slope * slope - 4.0 * bend * first
+            if square >= 0.0:
+                divisor = math.sqrt(square) - slope
+                if divisor > 0.0 and 2.0 * first <= divisor:
+                    share = 2.0 * first / divisor
+                    return OK, t + share * (end - t), (slope + 2.0 * bend * share) / (end - t)
+        t = end
+    return behind, 1.0, 0.0
+
+
+@compiled
+def _refined(
+    s: Three, u: Three, terrain: Arrays, light_time: bool, distance: float, slope: float
+) -> tuple[float, float, float, float]:
+    """The crossing on the exact line of sight, by the slope of the straight piece; a grazing one stays where it was found."""
+    place, rate, _ = _motion(s, u, distance, light_time)
+    off = 0.0
+    for _ in range(8):
+        longitude, latitude, height = place[0] + off * rate[0], place[1] + off * rate[1], place[2] + off * rate[2]
+        column, row = _cell_place(terrain, longitude, latitude)
+        over = height - _bilinear(terrain[0], column, row)
+        if math.isnan(over) or abs(over) < _TOLERANCE_M or slope > -0.02 or abs(over / slope) > _CLEARANCE_M:
+            break
+        off -= over / slope
+    return (
+        wrapped(place[0] + off * rate[0]) * _DEG,
+        (place[1] + off * rate[1]) * _DEG,
+        place[2] + off * rate[2],
+        distance + off,
+    )
 
 
 @compiled
@@ -82,155 +287,34 @@ def _cell_place(terrain: Arrays, longitude: float, latitude: float) -> tuple[flo
             return math.nan, math.nan
         j0, i0 = int(j), int(i)
         a, b = j - j0, i - i0
-        x = (1 - b) * ((1 - a) * table[i0, j0, 0] + a * table[i0, j0 + 1, 0]) + b * (
-            (1 - a) * table[i0 + 1, j0, 0] + a * table[i0 + 1, j0 + 1, 0]
-        )
-        y = (1 - b) * ((1 - a) * table[i0, j0, 1] + a * table[i0, j0 + 1, 1]) + b * (
-            (1 - a) * table[i0 + 1, j0, 1] + a * table[i0 + 1, j0 + 1, 1]
-        )
+        x = _mixed(table[i0, j0, 0], table[i0, j0 + 1, 0], table[i0 + 1, j0, 0], table[i0 + 1, j0 + 1, 0], a, b)
+        y = _mixed(table[i0, j0, 1], table[i0, j0 + 1, 1], table[i0 + 1, j0, 1], table[i0 + 1, j0 + 1, 1], a, b)
     return affine[0] * x + affine[1] * y + affine[2], affine[3] * x + affine[4] * y + affine[5]
 
 
 @compiled
-def _inside(heights: NDArray[np.float32], column: float, row: float) -> bool:
+def _inside(heights: Heights, column: float, row: float) -> bool:
     """Whether a place lies on the area of the pixels: half a pixel inside the padding."""
     return column >= 0.5 and row >= 0.5 and column <= heights.shape[1] - 1.5 and row <= heights.shape[0] - 1.5
 
 
 @compiled
-def _bilinear(heights: NDArray[np.float32], column: float, row: float) -> float:
+def _bilinear(heights: Heights, column: float, row: float) -> float:
     if not _inside(heights, column, row):
         return math.nan
     j, i = int(column), int(row)
-    return _in_cell(heights, j, i, column - j, row - i)
+    return _mixed(heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1], column - j, row - i)
 
 
 @compiled
-def _in_cell(heights: NDArray[np.float32], j: int, i: int, a: float, b: float) -> float:
-    upper = (1.0 - a) * heights[i, j] + a * heights[i, j + 1]
-    lower = (1.0 - a) * heights[i + 1, j] + a * heights[i + 1, j + 1]
-    return (1.0 - b) * upper + b * lower
-
-
-@compiled
-def _march(
-    s: Array, turn: Array, beta: Array, sight: Array, terrain: Arrays, light_time: bool, result: Array
-) -> int:
-    """Walk from above the highest point to below the lowest one; the first crossing from above counts."""
-    result[:] = math.nan
-    lowest, highest = terrain[5][1] - _CLEARANCE_M, terrain[5][2] + _CLEARANCE_M
-    u, v, w = true_direction(turn, beta, sight[0], sight[1], sight[2])
-    start = meet_height(s, u, v, w, highest)
-    if math.isnan(start):
-        return MISS
-    stop = meet_height(s, u, v, w, lowest)
-    if math.isnan(stop):
-        # it leaves again without ever being lower than the lowest point
-        stop = -2.0 * (s[0] * u + s[1] * v + s[2] * w) - start
-    stretches = int(math.ceil((stop - start) / _STRETCH_M))
-    step = (stop - start) / stretches
-    behind = OUTSIDE
-    lon0, lat0, h0 = ground_place(s, u, v, w, start, light_time)
-    c0, r0 = _cell_place(terrain, lon0, lat0)
-    for number in range(stretches):
-        near = start + number * step
-        lon1, lat1, h1 = ground_place(s, u, v, w, near + 0.5 * step, light_time)
-        lon2, lat2, h2 = ground_place(s, u, v, w, near + step, light_time)
-        c1, r1 = _cell_place(terrain, lon1, lat1)
-        c2, r2 = _cell_place(terrain, lon2, lat2)
-        cells = max(abs(c2 - c0), abs(r2 - r0), abs(c1 - c0) * 2.0, abs(r1 - r0) * 2.0)
-        if math.isnan(cells):
-            behind = OUTSIDE
-        else:
-            pieces = int(max(math.ceil(cells / BLOCK), math.ceil(step / _PIECE_M), 1))
-            ca, ra, ha = c0, r0, h0
-            for piece in range(pieces):
-                t = (piece + 1.0) / pieces
-                cb, rb, hb = _parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t), _parabola(h0, h1, h2, t)
-                behind, share, slope = _piece(terrain, ca, ra, ha, cb, rb, hb, behind)
-                if behind == OK:
-                    length = step / pieces
-                    distance = near + (piece + share) * length
-                    _refine(s, u, v, w, terrain, light_time, distance, slope / length, result)
-                    return OK
-                if behind >= _BURIED:
-                    return behind - _BURIED
-                ca, ra, ha = cb, rb, hb
-        lon0, lat0, h0, c0, r0 = lon2, lat2, h2, c2, r2
-    return MISS if behind == _FREE else behind
-
-
-@compiled
-def _parabola(first: float, middle: float, last: float, t: float) -> float:
-    bend = 2.0 * (first + last - 2.0 * middle)
-    return first + t * (last - first - bend + bend * t)
-
-
-@compiled
-def _piece(
-    terrain: Arrays, ca: float, ra: float, ha: float, cb: float, rb: float, hb: float, behind: int
-) -> tuple[int, float, float]:
-    """Walk straight from (ca, ra, ha) to (cb, rb, hb): what lies behind at the end (OK: the ground was met), the share of the way to it, and the change
-    of the height over ground with that share."""
-    heights, blocks = terrain[0], terrain[1]
-    rows, columns = heights.shape
-    if max(ca, cb) < 0.5 or max(ra, rb) < 0.5 or min(ca, cb) > columns - 1.5 or min(ra, rb) > rows - 1.5:
-        return OUTSIDE, 0.0, 0.0
-    if behind == _FREE or min(ha, hb) > terrain[5][2]:
-        j0, j1 = max(int(min(ca, cb)), 0) // BLOCK, min(int(max(ca, cb)), columns - 2) // BLOCK
-        i0, i1 = max(int(min(ra, rb)), 0) // BLOCK, min(int(max(ra, rb)), rows - 2) // BLOCK
-        top = -math.inf
-        for i in range(i0, i1 + 1):
-            for j in range(j0, j1 + 1):
-                top = max(top, blocks[i, j])
-        if min(ha, hb) > top and _inside(heights, ca, ra) and _inside(heights, cb, rb):
-            return _FREE, 0.0, 0.0
-    return _cells(heights, ca, ra, ha, cb - ca, rb - ra, hb - ha, behind)
-
-
-@compiled
-def _cells(
-    heights: NDArray[np.float32], ca: float, ra: float, ha: float, dc: float, dr: float, dh: float, behind: int
-) -> tuple[int, float, float]:
-    t = 0.0
-    while t < 1.0:
-        # the cell ahead of a place that may lie on its edge
-        c, r = ca + t * dc, ra + t * dr
-        j, i = _ahead(c, dc), _ahead(r, dr)
-        end = min(_leaving(ca, dc, j), _leaving(ra, dr, i), 1.0)
-        if end <= t:
-            end = min(t + 1e-9, 1.0)
-        middle = 0.5 * (t + end)
-        if not _inside(heights, ca + middle * dc, ra + middle * dr):
-            # the edge of the pixels' area lies in the middle of cells of the padding: its part outside is no more than half a pixel
-            behind = OUTSIDE
-        else:
-            first = ha + t * dh - _in_cell(heights, j, i, c - j, r - i)
-            half = ha + middle * dh - _in_cell(heights, j, i, ca + middle * dc - j, ra + middle * dr - i)
-            last = ha + end * dh - _in_cell(heights, j, i, ca + end * dc - j, ra + end * dr - i)
-            if math.isnan(half):
-                behind = NODATA
-            else:
-                if first <= 0.0:
-                    if behind != _FREE:
-                        return behind + _BURIED, t, 0.0
-                    return OK, t, (last - first) / (end - t)
-                behind = _FREE
-                # along a straight line the height over a bilinear cell is a parabola: its first zero is exact
-                bend = 2.0 * (first + last - 2.0 * half)
-                slope = last - first - bend
-                square = slope * slope - 4.0 * bend * first
-                if square >= 0.0:
-                    divisor = math.sqrt(square) - slope
-                    if divisor > 0.0 and 2.0 * first <= divisor:
-                        share = 2.0 * first / divisor
-                        return OK, t + share * (end - t), (slope + 2.0 * bend * share) / (end - t)
-        t = end
-    return behind, 1.0, 0.0
+def _mixed(z00: float, z01: float, z10: float, z11: float, a: float, b: float) -> float:
+    upper, lower = z00 + a * (z01 - z00), z10 + a * (z11 - z10)
+    return upper + b * (lower - upper)
 
 
 @compiled
 def _ahead(place: float, rate: float) -> int:
+    """The cell ahead of a place that may lie on an edge."""
     cell = math.floor(place)
     if rate < 0.0 and place == cell:
         return int(cell) - 1
@@ -245,26 +329,3 @@ def _leaving(start: float, rate: float, cell: int) -> float:
     if rate < 0.0:
         return (cell - start) / rate
     return math.inf
-
-
-@compiled
-def _refine(
-    s: Array,
-    u: float,
-    v: float,
-    w: float,
-    terrain: Arrays,
-    light_time: bool,
-    distance: float,
-    slope: float,
-    result: Array,
-) -> None:
-    """The crossing on the exact line of sight, by the slope of the straight piece; a grazing one stays where it was found."""
-    for _ in range(8):
-        longitude, latitude, height = ground_place(s, u, v, w, distance, light_time)
-        ground = height_at(terrain, longitude, latitude)
-        over = height - ground
-        if math.isnan(ground) or abs(over) < _TOLERANCE_M or slope > -0.02 or abs(over / slope) > _CLEARANCE_M:
-            break
-        distance -= over / slope
-    result[0], result[1], result[2], result[3] = longitude, latitude, height, distance
