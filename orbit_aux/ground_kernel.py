@@ -34,7 +34,10 @@ _EP2 = E2 / (1.0 - E2)
 #: the Earth's turn while light goes one metre, rad
 TURN = EARTH_ROTATION_RATE_RADS / SPEED_OF_LIGHT_MS
 _DEG = 180.0 / math.pi
-_HEIGHT_TOLERANCE_M = 1e-5
+_HEIGHT_TOLERANCE_M = 1e-6
+# so near, the last step is one of the first order; not where the line of sight hardly falls
+_NEAR_M = 0.3
+_SHALLOW = 0.05
 
 
 @compiled
@@ -42,14 +45,15 @@ def locate_lines(
     origin: Array, turn: Array, beta: Array, sight: Array, height: float, light_time: bool, result: Result
 ) -> None:
     """All columns of all lines into the arrays (lines, columns) of `result`; NaN where the Earth is missed."""
+    longitude, latitude, heights, distance, flag = result
     for line in range(origin.shape[0]):
         pose = pose_of(origin, turn, beta, line)
         for column in range(sight.shape[0]):
             place = _locate(pose, sight[column, 0], sight[column, 1], sight[column, 2], height, light_time)
-            result[0][line, column], result[1][line, column], result[3][line, column] = place
+            longitude[line, column], latitude[line, column], distance[line, column] = place
             missed = math.isnan(place[2])
-            result[2][line, column] = math.nan if missed else height
-            result[4][line, column] = MISS if missed else OK
+            heights[line, column] = math.nan if missed else height
+            flag[line, column] = MISS if missed else OK
 
 
 @compiled
@@ -64,13 +68,14 @@ def locate_pairs(
     result: Result,
 ) -> None:
     """As `locate_lines`, into arrays (n,), for n pairs of a line number and a direction, each with its height."""
+    longitude, latitude, heights, distance, flag = result
     for row in range(line.shape[0]):
         pose = pose_of(origin, turn, beta, line[row])
         place = _locate(pose, sight[row, 0], sight[row, 1], sight[row, 2], height[row], light_time)
-        result[0][row], result[1][row], result[3][row] = place
+        longitude[row], latitude[row], distance[row] = place
         missed = math.isnan(place[2])
-        result[2][row] = math.nan if missed else height[row]
-        result[4][row] = MISS if missed else OK
+        heights[row] = math.nan if missed else height[row]
+        flag[row] = MISS if missed else OK
 
 
 @compiled
@@ -152,15 +157,20 @@ def _locate(pose: Pose, x: float, y: float, z: float, height: float, light_time:
         x, y, z = s[0] + distance * u[0], s[1] + distance * u[1], s[2] + distance * u[2]
         p, sine, cosine, found = geodetic(x, y, z)
         off = height - found
-        if abs(off) < _HEIGHT_TOLERANCE_M:
+        out = (x * u[0] + y * u[1]) / max(p, 1e-9)
+        climb = u[2] * sine + cosine * out
+        if abs(off) < _NEAR_M and (climb < -_SHALLOW or abs(off) < _HEIGHT_TOLERANCE_M):
+            # to the first order: what it leaves is the square of a few metres over the Earth's radius, micrometres
+            rest = off / climb if climb < -_SHALLOW else 0.0
             longitude = math.atan2(y, x)
+            latitude = math.atan2(sine, cosine) + rest * (cosine * u[2] - sine * out) / _A
+            if abs(off) > _HEIGHT_TOLERANCE_M and p > 1.0:
+                longitude += rest * (x * u[1] - y * u[0]) / (p * p)
+            distance += rest
             if light_time:
                 # the light left earlier, when the Earth was turned less: its surface of revolution is the same, its longitudes are not
-                longitude = wrapped(longitude + TURN * distance)
-            return longitude * _DEG, math.atan2(sine, cosine) * _DEG, distance
-        climb = u[2] * sine
-        if p > 0.0:
-            climb += cosine * (x * u[0] + y * u[1]) / p
+                longitude = longitude + TURN * distance
+            return wrapped(longitude) * _DEG, latitude * _DEG, distance
         if climb > -1e-9:
             break
         distance += off / climb

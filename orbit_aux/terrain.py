@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from orbit_aux.errors import OrbitError
 
 if TYPE_CHECKING:
-    from orbit_aux.terrain_kernel import Arrays
+    from orbit_aux.terrain_kernel import Arrays, Numbers
 
 Array = NDArray[np.float64]
 
@@ -36,11 +36,11 @@ class Terrain:
 
     @property
     def lowest_m(self) -> float:
-        return float(self.arrays[5][1])
+        return self.arrays[3][11]
 
     @property
     def highest_m(self) -> float:
-        return float(self.arrays[5][2])
+        return self.arrays[3][12]
 
     def height(self, longitude_deg: ArrayLike, latitude_deg: ArrayLike) -> Array:
         """Bilinear heights (n,), m; NaN outside the raster and where it has no data."""
@@ -182,7 +182,8 @@ def _terrain(heights: NDArray[np.float32], crs: Any, transform: Any, source: str
     else:
         table, frame = _projection(crs, lon - centre, lat, centre)
     limits = np.array([np.radians((centre + 180.0) % 360.0 - 180.0), np.nanmin(heights), np.nanmax(heights)])
-    return Terrain((padded, _highest(padded), affine, table, frame, limits), source)
+    numbers = cast("Numbers", tuple(np.concatenate([affine, frame, limits]).tolist()))
+    return Terrain((padded, _highest(padded), table, numbers), source)
 
 
 def _outline_deg(crs: Any, transform: Any, rows: int, columns: int, source: str) -> tuple[Array, Array]:

@@ -29,9 +29,11 @@ from orbit_aux.terrain import BLOCK
 
 Array = NDArray[np.float64]
 Heights = NDArray[np.float32]
-#: heights, highest of each block of cells, affine map of (lon, lat) or (x, y) to (column, row), table of (x, y) over (lat, lon) with its frame, and
-#: [central longitude, lowest, highest]
-Arrays = tuple[Heights, Heights, Array, Array, Array, Array]
+#: affine map of (lon, lat) or (x, y) to (column, row); origin (lon, lat) and nodes per radian of the table; central longitude, lowest and highest height
+Numbers = tuple[float, float, float, float, float, float, float, float, float, float, float, float, float]
+#: heights, highest of each block of cells, table of (x, y) over (lat, lon), and the numbers. Taken apart before any loop: a look into a tuple of arrays
+#: counts references, which costs more than a step of the march
+Arrays = tuple[Heights, Heights, Array, Numbers]
 #: longitude, latitude (rad) and height (m) at a place along a line of sight, and their first and second derivatives by the distance
 Motion = tuple[Three, Three, Three]
 #: of a march: OK, OUTSIDE, NODATA or MISS; distance; change of the height over the ground with distance
@@ -55,13 +57,16 @@ def march_lines(
     origin: Array, turn: Array, beta: Array, sight: Array, terrain: Arrays, light_time: bool, result: Result
 ) -> None:
     """All columns of all lines into the arrays (lines, columns) of `result`; NaN where no ground is met."""
+    longitude, latitude, height, distance, flag = result
+    heights, blocks, table, numbers = terrain
     for line in range(origin.shape[0]):
         pose = pose_of(origin, turn, beta, line)
         for column in range(sight.shape[0]):
-            flag, place = _march(pose, sight[column, 0], sight[column, 1], sight[column, 2], terrain, light_time)
-            result[0][line, column], result[1][line, column] = place[0], place[1]
-            result[2][line, column], result[3][line, column] = place[2], place[3]
-            result[4][line, column] = flag
+            seen = (sight[column, 0], sight[column, 1], sight[column, 2])
+            became, place = _march(pose, seen, heights, blocks, table, numbers, light_time)
+            longitude[line, column], latitude[line, column] = place[0], place[1]
+            height[line, column], distance[line, column] = place[2], place[3]
+            flag[line, column] = became
 
 
 @compiled
@@ -76,42 +81,46 @@ def march_pairs(
     result: Result,
 ) -> None:
     """As `march_lines`, into arrays (n,), for n pairs of a line number and a direction."""
+    longitude, latitude, height, distance, flag = result
+    heights, blocks, table, numbers = terrain
     for row in range(line.shape[0]):
         pose = pose_of(origin, turn, beta, line[row])
-        flag, place = _march(pose, sight[row, 0], sight[row, 1], sight[row, 2], terrain, light_time)
-        result[0][row], result[1][row], result[2][row], result[3][row] = place
-        result[4][row] = flag
+        seen = (sight[row, 0], sight[row, 1], sight[row, 2])
+        flag[row], place = _march(pose, seen, heights, blocks, table, numbers, light_time)
+        longitude[row], latitude[row], height[row], distance[row] = place
 
 
 @compiled
 def heights_at(terrain: Arrays, longitude: Array, latitude: Array, result: Array) -> None:
     """Bilinear heights (n,), m, at places in rad; NaN outside and where a neighbour has none."""
-    for number in range(len(result)):
-        column, row = _cell_place(terrain, longitude[number], latitude[number])
-        result[number] = _bilinear(terrain[0], column, row)
+    heights, _, table, numbers = terrain
+    for place in range(len(result)):
+        column, row = _cell_place(table, numbers, longitude[place], latitude[place])
+        result[place] = _bilinear(heights, column, row)
 
 
 @compiled
 def _march(
-    pose: Pose, x: float, y: float, z: float, terrain: Arrays, light_time: bool
+    pose: Pose, seen: Three, heights: Heights, blocks: Heights, table: Array, numbers: Numbers, light_time: bool
 ) -> tuple[int, tuple[float, float, float, float]]:
     """Walk from above the highest point to below the lowest one; the first crossing from above counts."""
     nothing = (math.nan, math.nan, math.nan, math.nan)
     s = pose[0]
-    u = true_direction(pose, x, y, z)
-    distance = meet_inflated(s, u, terrain[5][2] + _CLEARANCE_M)
+    u = true_direction(pose, seen[0], seen[1], seen[2])
+    distance = meet_inflated(s, u, numbers[12] + _CLEARANCE_M)
     if math.isnan(distance):
         return MISS, nothing
-    stop = meet_inflated(s, u, terrain[5][1] - _CLEARANCE_M)
+    stop = meet_inflated(s, u, numbers[11] - _CLEARANCE_M)
     if math.isnan(stop):
         # it leaves again without ever being lower than the lowest point
         stop = -2.0 * (s[0] * u[0] + s[1] * u[1] + s[2] * u[2]) - distance
     behind = OUTSIDE
     while distance < stop:
         length = min(_STRETCH_M, stop - distance)
-        behind, share, slope = _stretch(terrain, _motion(s, u, distance, light_time), length, behind)
+        motion = _motion(s, u, distance, light_time)
+        behind, share, slope = _stretch(heights, blocks, table, numbers, motion, length, behind)
         if behind == OK:
-            return OK, _refined(s, u, terrain, light_time, distance + share, slope)
+            return OK, _refined(s, u, heights, table, numbers, light_time, (distance + share, slope))
         if behind >= _BURIED:
             return behind - _BURIED, nothing
         distance += length
@@ -147,32 +156,33 @@ def _motion(s: Three, u: Three, distance: float, light_time: bool) -> Motion:
 
 
 @compiled
-def _stretch(terrain: Arrays, motion: Motion, length: float, behind: int) -> Met:
+def _stretch(
+    heights: Heights, blocks: Heights, table: Array, numbers: Numbers, motion: Motion, length: float, behind: int
+) -> Met:
     """Walk a stretch in straight pieces; the distance is from its start."""
     place, rate, bend = motion
     half = 0.5 * length
-    c0, r0 = _cell_place(terrain, place[0], place[1])
+    c0, r0 = _cell_place(table, numbers, place[0], place[1])
     c1, r1 = _cell_place(
-        terrain, place[0] + half * (rate[0] + half * bend[0]), place[1] + half * (rate[1] + half * bend[1])
+        table, numbers, place[0] + half * (rate[0] + half * bend[0]), place[1] + half * (rate[1] + half * bend[1])
     )
     c2, r2 = _cell_place(
-        terrain, place[0] + length * (rate[0] + length * bend[0]), place[1] + length * (rate[1] + length * bend[1])
+        table, numbers, place[0] + length * (rate[0] + length * bend[0]), place[1] + length * (rate[1] + length * bend[1])
     )
     cells = max(abs(c2 - c1), abs(r2 - r1), abs(c1 - c0), abs(r1 - r0)) * 2.0
     if math.isnan(cells):
         return OUTSIDE, 0.0, 0.0
     pieces = int(max(math.ceil(cells / BLOCK), math.ceil(length / _PIECE_M)))
     step = length / pieces
-    ca, ra, ha = c0, r0, place[2]
+    at = (c0, r0, place[2])
     for piece in range(pieces):
         t = (piece + 1.0) / pieces
-        cb, rb = _parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t)
         d = t * length
-        hb = place[2] + d * (rate[2] + d * bend[2])
-        behind, share, slope = _piece(terrain, ca, ra, ha, cb, rb, hb, behind)
+        to = (_parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t), place[2] + d * (rate[2] + d * bend[2]))
+        behind, share, slope = _piece(heights, blocks, numbers[12], at, to, behind)
         if behind == OK or behind >= _BURIED:
             return behind, (piece + share) * step, slope / step
-        ca, ra, ha = cb, rb, hb
+        at = to
     return behind, 0.0, 0.0
 
 
@@ -183,30 +193,29 @@ def _parabola(first: float, middle: float, last: float, t: float) -> float:
 
 
 @compiled
-def _piece(
-    terrain: Arrays, ca: float, ra: float, ha: float, cb: float, rb: float, hb: float, behind: int
-) -> Met:
-    """Walk straight from (ca, ra, ha) to (cb, rb, hb); the distance is the share of this way."""
-    heights, blocks = terrain[0], terrain[1]
+def _piece(heights: Heights, blocks: Heights, highest: float, at: Three, to: Three, behind: int) -> Met:
+    """Walk straight from `at` to `to`, each a column, a row and a height; the distance is the share of this way."""
+    ca, ra, ha = at
+    cb, rb, hb = to
     rows, columns = heights.shape
     if max(ca, cb) < 0.5 or max(ra, rb) < 0.5 or min(ca, cb) > columns - 1.5 or min(ra, rb) > rows - 1.5:
         return OUTSIDE, 0.0, 0.0
     low = min(ha, hb)
-    if (behind == _FREE or low > terrain[5][2]) and _inside(heights, ca, ra) and _inside(heights, cb, rb):
+    if (behind == _FREE or low > highest) and _inside(heights, ca, ra) and _inside(heights, cb, rb):
         j0, j1 = int(min(ca, cb)) // BLOCK, int(max(ca, cb)) // BLOCK
         i0, i1 = int(min(ra, rb)) // BLOCK, int(max(ra, rb)) // BLOCK
         # no longer than a block, so four at most
         top = max(max(blocks[i0, j0], blocks[i0, j1]), max(blocks[i1, j0], blocks[i1, j1]))
         if low > top:
             return _FREE, 0.0, 0.0
-    return _cells(heights, ca, ra, ha, cb - ca, rb - ra, hb - ha, behind)
+    return _cells(heights, at, (cb - ca, rb - ra, hb - ha), behind)
 
 
 @compiled
-def _cells(
-    heights: Heights, ca: float, ra: float, ha: float, dc: float, dr: float, dh: float, behind: int
-) -> Met:
+def _cells(heights: Heights, at: Three, way: Three, behind: int) -> Met:
     """Walk from cell to cell; along a straight line the height over a bilinear cell is a parabola, so its first zero is exact."""
+    ca, ra, ha = at
+    dc, dr, dh = way
     t = 0.0
     while t < 1.0:
         c, r = ca + t * dc, ra + t * dr
@@ -251,15 +260,16 @@ def _cells(
 
 @compiled
 def _refined(
-    s: Three, u: Three, terrain: Arrays, light_time: bool, distance: float, slope: float
+    s: Three, u: Three, heights: Heights, table: Array, numbers: Numbers, light_time: bool, found: tuple[float, float]
 ) -> tuple[float, float, float, float]:
-    """The crossing on the exact line of sight, by the slope of the straight piece; a grazing one stays where it was found."""
+    """The crossing on the exact line of sight, from the distance and the slope found on straight pieces; a grazing one stays where it was found."""
+    distance, slope = found
     place, rate, _ = _motion(s, u, distance, light_time)
     off = 0.0
     for _ in range(8):
         longitude, latitude, height = place[0] + off * rate[0], place[1] + off * rate[1], place[2] + off * rate[2]
-        column, row = _cell_place(terrain, longitude, latitude)
-        over = height - _bilinear(terrain[0], column, row)
+        column, row = _cell_place(table, numbers, longitude, latitude)
+        over = height - _bilinear(heights, column, row)
         if math.isnan(over) or abs(over) < _TOLERANCE_M or slope > -0.02 or abs(over / slope) > _CLEARANCE_M:
             break
         off -= over / slope
@@ -272,24 +282,23 @@ def _refined(
 
 
 @compiled
-def _cell_place(terrain: Arrays, longitude: float, latitude: float) -> tuple[float, float]:
+def _cell_place(table: Array, numbers: Numbers, longitude: float, latitude: float) -> tuple[float, float]:
     """Column and row (of the padded heights, centres of pixels whole) of a place; NaN where the table of the projection ends."""
-    affine, table, frame, limits = terrain[2], terrain[3], terrain[4], terrain[5]
-    x = longitude - limits[0]
+    x = longitude - numbers[10]
     if x > math.pi:
         x -= 2.0 * math.pi
     elif x < -math.pi:
         x += 2.0 * math.pi
     y = latitude
     if table.shape[0] > 0:
-        j, i = (x - frame[0]) * frame[1], (y - frame[2]) * frame[3]
+        j, i = (x - numbers[6]) * numbers[7], (y - numbers[8]) * numbers[9]
         if not (j >= 0.0 and i >= 0.0 and j < table.shape[1] - 1 and i < table.shape[0] - 1):
             return math.nan, math.nan
         j0, i0 = int(j), int(i)
         a, b = j - j0, i - i0
         x = _mixed(table[i0, j0, 0], table[i0, j0 + 1, 0], table[i0 + 1, j0, 0], table[i0 + 1, j0 + 1, 0], a, b)
         y = _mixed(table[i0, j0, 1], table[i0, j0 + 1, 1], table[i0 + 1, j0, 1], table[i0 + 1, j0 + 1, 1], a, b)
-    return affine[0] * x + affine[1] * y + affine[2], affine[3] * x + affine[4] * y + affine[5]
+    return numbers[0] * x + numbers[1] * y + numbers[2], numbers[3] * x + numbers[4] * y + numbers[5]
 
 
 @compiled
