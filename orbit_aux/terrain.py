@@ -182,7 +182,8 @@ def _terrain(heights: NDArray[np.float32], crs: Any, transform: Any, source: str
     else:
         table, frame = _projection(crs, lon - centre, lat, centre)
     limits = np.array([np.radians((centre + 180.0) % 360.0 - 180.0), np.nanmin(heights), np.nanmax(heights)])
-    numbers = cast("Numbers", tuple(np.concatenate([affine, frame, limits]).tolist()))
+    area = (columns + 0.5, rows + 0.5, float(table.size > 0))
+    numbers = cast("Numbers", (*np.concatenate([affine, frame, limits]).tolist(), *area))
     return Terrain((padded, _highest(padded), table, numbers), source)
 
 

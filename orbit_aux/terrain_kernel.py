@@ -29,10 +29,13 @@ from orbit_aux.terrain import BLOCK
 
 Array = NDArray[np.float64]
 Heights = NDArray[np.float32]
-#: affine map of (lon, lat) or (x, y) to (column, row); origin (lon, lat) and nodes per radian of the table; central longitude, lowest and highest height
-Numbers = tuple[float, float, float, float, float, float, float, float, float, float, float, float, float]
-#: heights, highest of each block of cells, table of (x, y) over (lat, lon), and the numbers. Taken apart before any loop: a look into a tuple of arrays
-#: counts references, which costs more than a step of the march
+#: affine map of (lon, lat) or (x, y) to (column, row); origin (lon, lat) and nodes per radian of the table; central longitude, lowest and highest height;
+#: last column and row of the area of the pixels; 1 where the table is used
+Numbers = tuple[
+    float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float
+]
+#: heights, highest of each block of cells, table of (x, y) over (lat, lon), and the numbers. Few functions here take arrays: each that does counts
+#: references, which costs more than a step of the march
 Arrays = tuple[Heights, Heights, Array, Numbers]
 #: longitude, latitude (rad) and height (m) at a place along a line of sight, and their first and second derivatives by the distance
 Motion = tuple[Three, Three, Three]
@@ -96,7 +99,11 @@ def heights_at(terrain: Arrays, longitude: Array, latitude: Array, result: Array
     heights, _, table, numbers = terrain
     for place in range(len(result)):
         column, row = _cell_place(table, numbers, longitude[place], latitude[place])
-        result[place] = _bilinear(heights, column, row)
+        result[place] = math.nan
+        if _inside(numbers, column, row):
+            j, i = int(column), int(row)
+            z00, z01, z10, z11 = heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1]
+            result[place] = _mixed(z00, z01, z10, z11, column - j, row - i)
 
 
 @compiled
@@ -174,15 +181,26 @@ def _stretch(
         return OUTSIDE, 0.0, 0.0
     pieces = int(max(math.ceil(cells / BLOCK), math.ceil(length / _PIECE_M)))
     step = length / pieces
-    at = (c0, r0, place[2])
+    ca, ra, ha = c0, r0, place[2]
     for piece in range(pieces):
         t = (piece + 1.0) / pieces
         d = t * length
-        to = (_parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t), place[2] + d * (rate[2] + d * bend[2]))
-        behind, share, slope = _piece(heights, blocks, numbers[12], at, to, behind)
-        if behind == OK or behind >= _BURIED:
-            return behind, (piece + share) * step, slope / step
-        at = to
+        cb, rb, hb = _parabola(c0, c1, c2, t), _parabola(r0, r1, r2, t), place[2] + d * (rate[2] + d * bend[2])
+        low, free = min(ha, hb), False
+        if (behind == _FREE or low > numbers[12]) and _inside(numbers, ca, ra) and _inside(numbers, cb, rb):
+            j0, j1 = int(min(ca, cb)) // BLOCK, int(max(ca, cb)) // BLOCK
+            i0, i1 = int(min(ra, rb)) // BLOCK, int(max(ra, rb)) // BLOCK
+            # no longer than a block, so four at most
+            free = low > max(max(blocks[i0, j0], blocks[i0, j1]), max(blocks[i1, j0], blocks[i1, j1]))
+        if free:
+            behind = _FREE
+        elif _beside(numbers, min(ca, cb), min(ra, rb), max(ca, cb), max(ra, rb)):
+            behind = OUTSIDE
+        else:
+            behind, share, slope = _cells(heights, numbers, (ca, ra, ha), (cb - ca, rb - ra, hb - ha), behind)
+            if behind == OK or behind >= _BURIED:
+                return behind, (piece + share) * step, slope / step
+        ca, ra, ha = cb, rb, hb
     return behind, 0.0, 0.0
 
 
@@ -193,69 +211,64 @@ def _parabola(first: float, middle: float, last: float, t: float) -> float:
 
 
 @compiled
-def _piece(heights: Heights, blocks: Heights, highest: float, at: Three, to: Three, behind: int) -> Met:
-    """Walk straight from `at` to `to`, each a column, a row and a height; the distance is the share of this way."""
+def _cells(heights: Heights, numbers: Numbers, at: Three, way: Three, behind: int) -> Met:
+    """Walk from a column, row and height on by `way`, cell by cell; the distance is the share of it. Along a straight line the height over a bilinear cell is a parabola, so its first zero is exact."""
     ca, ra, ha = at
-    cb, rb, hb = to
-    rows, columns = heights.shape
-    if max(ca, cb) < 0.5 or max(ra, rb) < 0.5 or min(ca, cb) > columns - 1.5 or min(ra, rb) > rows - 1.5:
-        return OUTSIDE, 0.0, 0.0
-    low = min(ha, hb)
-    if (behind == _FREE or low > highest) and _inside(heights, ca, ra) and _inside(heights, cb, rb):
-        j0, j1 = int(min(ca, cb)) // BLOCK, int(max(ca, cb)) // BLOCK
-        i0, i1 = int(min(ra, rb)) // BLOCK, int(max(ra, rb)) // BLOCK
-        # no longer than a block, so four at most
-        top = max(max(blocks[i0, j0], blocks[i0, j1]), max(blocks[i1, j0], blocks[i1, j1]))
-        if low > top:
-            return _FREE, 0.0, 0.0
-    return _cells(heights, at, (cb - ca, rb - ra, hb - ha), behind)
+    dc, dr, dh = way
+    within = _inside(numbers, ca, ra) and _inside(numbers, ca + dc, ra + dr)
+    j, i = _ahead(ca, dc), _ahead(ra, dr)
+    next_j, next_i = _leaving(ca, dc, j), _leaving(ra, dr, i)
+    over_j, over_i = 1.0 / abs(dc), 1.0 / abs(dr)
+    t = 0.0
+    while t < 1.0:
+        across = next_j < next_i
+        end = min(next_j if across else next_i, 1.0)
+        middle = 0.5 * (t + end)
+        # the area of the pixels ends in the middle of the cells of the padding
+        if not (within or _inside(numbers, ca + middle * dc, ra + middle * dr)):
+            behind = OUTSIDE
+        else:
+            z00, z01, z10, z11 = heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1]
+            low = ha + (t if dh > 0.0 else end) * dh
+            # no comparison holds for a missing height
+            if not (behind == _FREE and low > z00 and low > z01 and low > z10 and low > z11):
+                c, r = ca - j, ra - i
+                first = ha + t * dh - _mixed(z00, z01, z10, z11, c + t * dc, r + t * dr)
+                half = ha + middle * dh - _mixed(z00, z01, z10, z11, c + middle * dc, r + middle * dr)
+                last = ha + end * dh - _mixed(z00, z01, z10, z11, c + end * dc, r + end * dr)
+                share, slope = _first_zero(first, half, last)
+                if math.isnan(half):
+                    behind = NODATA
+                elif first <= 0.0 and behind != _FREE:
+                    return behind + _BURIED, t, 0.0
+                elif share <= 1.0:
+                    return OK, t + share * (end - t), slope / (end - t)
+                else:
+                    behind = _FREE
+        t = end
+        if across:
+            j += 1 if dc > 0.0 else -1
+            next_j += over_j
+        else:
+            i += 1 if dr > 0.0 else -1
+            next_i += over_i
+    return behind, 1.0, 0.0
 
 
 @compiled
-def _cells(heights: Heights, at: Three, way: Three, behind: int) -> Met:
-    """Walk from cell to cell; along a straight line the height over a bilinear cell is a parabola, so its first zero is exact."""
-    ca, ra, ha = at
-    dc, dr, dh = way
-    t = 0.0
-    while t < 1.0:
-        c, r = ca + t * dc, ra + t * dr
-        j, i = _ahead(c, dc), _ahead(r, dr)
-        end = min(_leaving(ca, dc, j), _leaving(ra, dr, i), 1.0)
-        if end <= t:
-            end = min(t + 1e-9, 1.0)
-        middle = 0.5 * (t + end)
-        # the area of the pixels ends in the middle of the cells of the padding
-        if not _inside(heights, ca + middle * dc, ra + middle * dr):
-            behind = OUTSIDE
-            t = end
-            continue
-        z00, z01, z10, z11 = heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1]
-        if behind == _FREE and ha + (t if dh > 0.0 else end) * dh > max(max(z00, z01), max(z10, z11)):
-            # free over all of the cell; a missing height is no maximum
-            if not math.isnan(z00 + z01 + z10 + z11):
-                t = end
-                continue
-        first = ha + t * dh - _mixed(z00, z01, z10, z11, c - j, r - i)
-        half = ha + middle * dh - _mixed(z00, z01, z10, z11, ca + middle * dc - j, ra + middle * dr - i)
-        last = ha + end * dh - _mixed(z00, z01, z10, z11, ca + end * dc - j, ra + end * dr - i)
-        if math.isnan(half):
-            behind = NODATA
-        elif first <= 0.0:
-            if behind != _FREE:
-                return behind + _BURIED, t, 0.0
-            return OK, t, (last - first) / (end - t)
-        else:
-            behind = _FREE
-            bend = 2.0 * (first + last - 2.0 * half)
-            slope = last - first - bend
-            square = slope * slope - 4.0 * bend * first
-            if square >= 0.0:
-                divisor = math.sqrt(square) - slope
-                if divisor > 0.0 and 2.0 * first <= divisor:
-                    share = 2.0 * first / divisor
-                    return OK, t + share * (end - t), (slope + 2.0 * bend * share) / (end - t)
-        t = end
-    return behind, 1.0, 0.0
+def _first_zero(first: float, half: float, last: float) -> tuple[float, float]:
+    """Where the parabola through values at 0, 1/2 and 1 comes to zero from above (beyond 1: not there), and its slope there."""
+    if first <= 0.0:
+        return 0.0, last - first
+    bend = 2.0 * (first + last - 2.0 * half)
+    slope = last - first - bend
+    square = slope * slope - 4.0 * bend * first
+    if square >= 0.0:
+        divisor = math.sqrt(square) - slope
+        if divisor > 0.0 and 2.0 * first <= divisor:
+            share = 2.0 * first / divisor
+            return share, slope + 2.0 * bend * share
+    return 2.0, 0.0
 
 
 @compiled
@@ -269,7 +282,11 @@ def _refined(
     for _ in range(8):
         longitude, latitude, height = place[0] + off * rate[0], place[1] + off * rate[1], place[2] + off * rate[2]
         column, row = _cell_place(table, numbers, longitude, latitude)
-        over = height - _bilinear(heights, column, row)
+        if not _inside(numbers, column, row):
+            break
+        j, i = int(column), int(row)
+        z00, z01, z10, z11 = heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1]
+        over = height - _mixed(z00, z01, z10, z11, column - j, row - i)
         if math.isnan(over) or abs(over) < _TOLERANCE_M or slope > -0.02 or abs(over / slope) > _CLEARANCE_M:
             break
         off -= over / slope
@@ -290,29 +307,31 @@ def _cell_place(table: Array, numbers: Numbers, longitude: float, latitude: floa
     elif x < -math.pi:
         x += 2.0 * math.pi
     y = latitude
-    if table.shape[0] > 0:
-        j, i = (x - numbers[6]) * numbers[7], (y - numbers[8]) * numbers[9]
-        if not (j >= 0.0 and i >= 0.0 and j < table.shape[1] - 1 and i < table.shape[0] - 1):
-            return math.nan, math.nan
-        j0, i0 = int(j), int(i)
-        a, b = j - j0, i - i0
-        x = _mixed(table[i0, j0, 0], table[i0, j0 + 1, 0], table[i0 + 1, j0, 0], table[i0 + 1, j0 + 1, 0], a, b)
-        y = _mixed(table[i0, j0, 1], table[i0, j0 + 1, 1], table[i0 + 1, j0, 1], table[i0 + 1, j0 + 1, 1], a, b)
+    if numbers[15] > 0.0:
+        x, y = _projected(table, (x - numbers[6]) * numbers[7], (y - numbers[8]) * numbers[9])
     return numbers[0] * x + numbers[1] * y + numbers[2], numbers[3] * x + numbers[4] * y + numbers[5]
 
 
 @compiled
-def _inside(heights: Heights, column: float, row: float) -> bool:
-    """Whether a place lies on the area of the pixels: half a pixel inside the padding."""
-    return column >= 0.5 and row >= 0.5 and column <= heights.shape[1] - 1.5 and row <= heights.shape[0] - 1.5
+def _projected(table: Array, j: float, i: float) -> tuple[float, float]:
+    if not (j >= 0.0 and i >= 0.0 and j < table.shape[1] - 1 and i < table.shape[0] - 1):
+        return math.nan, math.nan
+    j0, i0 = int(j), int(i)
+    a, b = j - j0, i - i0
+    x = _mixed(table[i0, j0, 0], table[i0, j0 + 1, 0], table[i0 + 1, j0, 0], table[i0 + 1, j0 + 1, 0], a, b)
+    y = _mixed(table[i0, j0, 1], table[i0, j0 + 1, 1], table[i0 + 1, j0, 1], table[i0 + 1, j0 + 1, 1], a, b)
+    return x, y
 
 
 @compiled
-def _bilinear(heights: Heights, column: float, row: float) -> float:
-    if not _inside(heights, column, row):
-        return math.nan
-    j, i = int(column), int(row)
-    return _mixed(heights[i, j], heights[i, j + 1], heights[i + 1, j], heights[i + 1, j + 1], column - j, row - i)
+def _inside(numbers: Numbers, column: float, row: float) -> bool:
+    """Whether a place lies on the area of the pixels: half a pixel inside the padding."""
+    return column >= 0.5 and row >= 0.5 and column <= numbers[13] and row <= numbers[14]
+
+
+@compiled
+def _beside(numbers: Numbers, left: float, top: float, right: float, bottom: float) -> bool:
+    return right < 0.5 or bottom < 0.5 or left > numbers[13] or top > numbers[14]
 
 
 @compiled
