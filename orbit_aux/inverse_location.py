@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,9 @@ from orbit_aux.lines_of_sight import LinesOfSight
 from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+#: apparent directions (n, 3) in the body, of the targets of those numbers (n,) at those seconds (n,) after the start
+Seen = Callable[[Array, Rows], Array]
 
 # times of the coarse search, and steps of Newton from it
 _COARSE = 65
@@ -21,6 +26,7 @@ _STEPS = 12
 _SLOPE_S = 1e-3
 # 1e-11 rad is 7 µm from 700 km
 _TOLERANCE_RAD = 1e-11
+_FOUND_RAD = 1e-8
 _BLOCK = 20_000
 
 
@@ -41,16 +47,30 @@ def find_pixels(
     if not span_s > 0:
         raise OrbitError(f"from {start} to {stop}: give a stop after the start")
     point = from_geodetic(np.radians(longitude), np.radians(latitude), height)
-    first, last = _Line.of(camera.lines_of_sight), (start, span_s)
-    parts = [
-        _newton(camera, first, last, point[at : at + _BLOCK], corrections) for at in range(0, len(point), _BLOCK)
-    ]
-    seconds, column = np.concatenate([item[0] for item in parts]), np.concatenate([item[1] for item in parts])
+
+    def seen(seconds: Array, rows: Rows) -> Array:
+        instants, line = np.unique(seconds, return_inverse=True)
+        pose = poses(camera, start[np.zeros(len(instants), dtype=int)] + instants, corrections)
+        return _direction(pose, line, point[rows], corrections)
+
+    return match(camera.lines_of_sight, seen, len(point), start, span_s)
+
+
+def match(sight: LinesOfSight, seen: Seen, count: int, start: Times, span_s: float) -> xr.Dataset:
+    """When, within `span_s` from `start`, and in which column each of `count` targets crosses the array, as `find_pixels`, over dim "point".
+
+    rate (rad/s): how fast the target moves across the array then. Newton from the nearest of a coarse grid of times.
+    """
+    line = _Line.of(sight)
+    rows = np.arange(count)
+    parts = [_newton(line, seen, rows[at : at + _BLOCK], span_s) for at in range(0, count, _BLOCK)]
+    seconds, column, rate = (np.concatenate([part[number] for part in parts]) for number in range(3))
     attributes = {"units": "1", "flag_values": [0, 1], "flag_meanings": "found not_seen"}
     return xr.Dataset(
         {
             "seconds": ("point", seconds, {"units": "s", "since": start.utc_strings(9)[0]}),
             "column": ("point", column, {"units": "1"}),
+            "rate": ("point", rate, {"units": "rad/s"}),
             "flag": ("point", np.isnan(seconds).astype(np.uint8), attributes),
         }
     )
@@ -93,17 +113,14 @@ class _Line:
         return columns
 
 
-def _newton(
-    camera: Camera, line: _Line, span: tuple[Times, float], point: Array, corrections: Corrections
-) -> tuple[Array, Array]:
-    start, length_s = span
-    seconds, column = _coarse(camera, line, span, point, corrections)
-    step_s = min(_SLOPE_S, 0.25 * length_s)
+def _newton(line: _Line, seen: Seen, rows: Rows, span_s: float) -> tuple[Array, Array, Array]:
+    seconds, column = _coarse(line, seen, rows, span_s)
+    step_s = min(_SLOPE_S, 0.25 * span_s)
     for _ in range(_STEPS):
-        # the slope by a second pose inside the span
-        near = np.clip(seconds, 0.0, length_s)
-        far = np.where(near + step_s <= length_s, near + step_s, near - step_s)
-        here, there = (line.project(_seen(camera, start, at, point, corrections)) for at in (near, far))
+        # the slope by a second time inside the span
+        near = np.clip(np.where(np.isfinite(seconds), seconds, 0.0), 0.0, span_s)
+        far = np.where(near + step_s <= span_s, near + step_s, near - step_s)
+        here, there = line.project(seen(near, rows)), line.project(seen(far, rows))
         rate = (there - here) / (far - near)[:, None]
         wanted, slope = line.at(column)
         miss = here + rate * (seconds - near)[:, None] - wanted
@@ -111,40 +128,30 @@ def _newton(
         with np.errstate(divide="ignore", invalid="ignore"):
             change_s = (miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) / determinant
             change = (rate[:, 1] * miss[:, 0] - rate[:, 0] * miss[:, 1]) / determinant
-        seconds, column = seconds + change_s, column + change
         # no farther out than one span: beyond, nothing is extrapolated
-        seconds = np.clip(seconds, -length_s, 2.0 * length_s)
+        seconds, column = np.clip(seconds + change_s, -span_s, 2.0 * span_s), column + change
         if not (np.abs(miss) > _TOLERANCE_RAD).any():
             break
     edge = 1e-6
-    inside = (seconds >= -1e-9) & (seconds <= length_s + 1e-9)
+    inside = (seconds >= -1e-9) & (seconds <= span_s + 1e-9) & (np.abs(miss).max(axis=1) < _FOUND_RAD)
     inside &= (column >= line.columns[0] - edge) & (column <= line.columns[-1] + edge)
-    inside &= np.abs(miss).max(axis=1) < 1e-8
-    return np.where(inside, seconds, np.nan), np.where(inside, column, np.nan)
+    # the part of the motion across the array, of unit length along it
+    across = np.abs(determinant) / np.linalg.norm(slope, axis=1)
+    return tuple(np.where(inside, values, np.nan) for values in (seconds, column, across))  # type: ignore[return-value]
 
 
-def _coarse(
-    camera: Camera, line: _Line, span: tuple[Times, float], point: Array, corrections: Corrections
-) -> tuple[Array, Array]:
-    """The time of a coarse grid at which each point passes nearest to the array, and the column there."""
-    grid = np.linspace(0.0, span[1], _COARSE)
-    pose = poses(camera, span[0][np.zeros(_COARSE, dtype=int)] + grid, corrections)
-    best = np.full(len(point), np.inf)
-    seconds, column = np.zeros(len(point)), np.full(len(point), line.columns.mean())
-    for number, at in enumerate(grid):
-        row = np.full(len(point), number)
-        flat = line.project(_direction(pose, row, point, corrections))
-        nearest = line.nearest(flat[:, 0])
+def _coarse(line: _Line, seen: Seen, rows: Rows, span_s: float) -> tuple[Array, Array]:
+    """The time of a coarse grid at which each target passes nearest to the array, and the column there."""
+    best = np.full(len(rows), np.inf)
+    seconds, column = np.zeros(len(rows)), np.full(len(rows), line.columns.mean())
+    for at in np.linspace(0.0, span_s, _COARSE):
+        flat = line.project(seen(np.full(len(rows), at), rows))
+        nearest = line.nearest(np.nan_to_num(flat[:, 0]))
         distance = np.linalg.norm(flat - line.at(nearest)[0], axis=1)
         closer = distance < best
         best = np.where(closer, distance, best)
         seconds, column = np.where(closer, at, seconds), np.where(closer, nearest, column)
     return seconds, column
-
-
-def _seen(camera: Camera, start: Times, seconds: Array, point: Array, corrections: Corrections) -> Array:
-    times = start[np.zeros(len(seconds), dtype=int)] + np.where(np.isfinite(seconds), seconds, 0.0)
-    return _direction(poses(camera, times, corrections), np.arange(len(point)), point, corrections)
 
 
 def _direction(pose: Poses, row: NDArray[np.int64], point: Array, corrections: Corrections) -> Array:
