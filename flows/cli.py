@@ -12,7 +12,11 @@ import typer
 
 from calib.errors import EtalonError, RequestError
 from flows.cli_moon import moon_app
+<<<<<<< HEAD
 from flows.cli_orbit import orbit_app
+=======
+from flows.cli_orbit import orbit_app, simulate_burn
+>>>>>>> orbit
 from flows.cli_products import inspect, parameters_app, simulate_site_product, simulate_system_product
 from orbit_aux.errors import OrbitError
 
@@ -39,6 +43,7 @@ app.add_typer(moon_app, name="moon")
 app.add_typer(orbit_app, name="orbit")
 app.add_typer(parameters_app, name="propose")
 app.command()(inspect)
+simulate_app.command("burn")(simulate_burn)
 simulate_app.command("product")(simulate_site_product)
 simulate_app.command("system-product")(simulate_system_product)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,11 +57,13 @@ class ClusterConfig(Model):
 
 @dataclass(frozen=True)
 class Cluster:
-    """An open place to compute: `compute(step, inputs, parameters)` runs the step's function there and brings its dataset back."""
+    """An open place to compute: `compute(step, inputs, parameters)` runs the step's function there and brings its dataset back; `each(function, items)`
+    gives the function's answers in the order of the items."""
 
     name: str
     width: int
     compute: Callable[[Step, tuple[Content, ...], Model], xr.Dataset]
+    each: Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
 def load_cluster(name: str) -> ClusterConfig:
@@ -78,11 +80,21 @@ def open_cluster(name: str) -> Iterator[Cluster]:
             ThreadPoolExecutor(settings.width() * settings.threads_per_worker) as pool,
             dask.config.set(scheduler="threads", pool=pool),
         ):
-            yield Cluster(name, settings.width(), lambda step, inputs, parameters: step.compute(inputs, parameters))
+            yield Cluster(
+                name,
+                settings.width(),
+                lambda step, inputs, parameters: step.compute(inputs, parameters),
+                lambda function, items: list(pool.map(function, items)),
+            )
         return
     with _client(settings) as client:
         width = settings.workers or max(1, len(client.scheduler_info()["workers"]))
-        yield Cluster(name, width, lambda step, inputs, parameters: _remote(client, step, inputs, parameters))
+        yield Cluster(
+            name,
+            width,
+            lambda step, inputs, parameters: _remote(client, step, inputs, parameters),
+            lambda function, items: client.gather(client.map(function, items, pure=False)),
+        )
 
 
 @contextmanager

@@ -70,25 +70,12 @@ def ready_counts(
     )
 
 
-def joined(parts: list[Counts]) -> Counts:
-    """Counts of successive epochs as one."""
-    first = parts[0]
-    offsets = np.cumsum([0, *(int(part.epoch[-1]) + 1 for part in parts[:-1])])
-
-    def column(name: str) -> Array:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return Counts(
-        joined_tracking([part.tracking for part in parts]),
-        *(column(name) for name in ("tags", "legs", "interval")),
-        np.concatenate([part.link for part in parts]),
-        column("measured"),
-        column("sigma"),
-        np.concatenate([part.epoch + offset for part, offset in zip(parts, offsets, strict=True)]),
-        first.light_time,
-        notes,
-    )
+def part_of_tracking(tracking: Tracking, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Tracking:
+    """Some of its measurements."""
+    sigma = None if tracking.sigma is None else tracking.sigma[rows]
+    names = ("interval_s", "kind", "transmitter", "receiver", "value")
+    columns = {name: getattr(tracking, name)[rows] for name in names}
+    return replace(tracking, stop=tracking.stop[rows], sigma=sigma, **columns)
 
 
 def joined_tracking(parts: list[Tracking]) -> Tracking:
@@ -122,59 +109,58 @@ def _check(tracking: Tracking) -> None:
 
 
 def _in_order(tracking: Tracking) -> tuple[Tracking, list[str]]:
-    """Sorted by end, identical repetitions dropped, contradictions refused."""
+    """Sorted by end, identical repetitions dropped, contradictions refused; the file's own order inside an epoch is kept."""
     notes = []
-    order = np.lexsort((tracking.receiver, tracking.transmitter, tracking.interval_s, tracking.kind, tracking.stop.tai_ns))
-    if (np.diff(tracking.stop.tai_ns) < 0).any():
+    stop = tracking.stop.tai_ns
+    if (np.diff(stop) < 0).any():
         notes.append(f"{tracking.source}: measurements were not in the order of their times and were sorted")
-    else:
-        # the file's own order inside an epoch is kept where nothing repeats
-        order = np.lexsort((np.arange(len(tracking)), tracking.stop.tai_ns))
+    order = np.argsort(stop, kind="stable")
     same = _repeats(tracking)
     if same.any():
         notes.append(f"{tracking.source}: {int(same.sum())} measurements repeat an identical one and were dropped")
-    order = order[~same[order]]
-    sigma = None if tracking.sigma is None else tracking.sigma[order]
-    names = ("interval_s", "kind", "transmitter", "receiver", "value")
-    columns = {name: getattr(tracking, name)[order] for name in names}
-    return replace(tracking, stop=tracking.stop[order], sigma=sigma, **columns), notes
+    elif not notes:
+        return tracking, notes
+    return part_of_tracking(tracking, order[~same[order]]), notes
 
 
 def _repeats(tracking: Tracking) -> NDArray[np.bool_]:
     """Which rows repeat an earlier one; refused where the repetition says another value."""
-    first: dict[tuple[object, ...], int] = {}
-    same = np.zeros(len(tracking), bool)
-    columns = (tracking.stop.tai_ns, tracking.interval_s, tracking.kind, tracking.transmitter, tracking.receiver)
-    for row, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        earlier = first.setdefault(key, row)
-        if earlier == row:
-            continue
-        if tracking.value[earlier] != tracking.value[row]:
-            raise OrbitError(
-                f"{tracking.source}: {tracking.transmitter[row]}-{tracking.receiver[row]} ending "
-                f"{tracking.stop[row].utc_strings(3)[0]} has two values, {tracking.value[earlier]:.9g} and "
-                f"{tracking.value[row]:.9g}: keep the right one"
-            )
-        same[row] = True
+    names = (tracking.receiver, tracking.transmitter, tracking.kind)
+    codes = [np.unique(column, return_inverse=True)[1] for column in names]
+    columns = (*codes, tracking.interval_s, tracking.stop.tai_ns)
+    order = np.lexsort(columns)
+    equal = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for column in columns:
+        equal &= column[order][1:] == column[order][:-1]
+    same = np.zeros(len(order), dtype=bool)
+    same[order[1:][equal]] = True
+    contradicting = equal & (tracking.value[order][1:] != tracking.value[order][:-1])
+    if contradicting.any():
+        place = int(np.argmax(contradicting))
+        earlier, row = int(order[place]), int(order[place + 1])
+        raise OrbitError(
+            f"{tracking.source}: {tracking.transmitter[row]}-{tracking.receiver[row]} ending "
+            f"{tracking.stop[row].utc_strings(3)[0]} has two values, {tracking.value[earlier]:.9g} and "
+            f"{tracking.value[row]:.9g}: keep the right one"
+        )
     return same
 
 
 def _numbers(stations: Stations, names: NDArray[np.str_]) -> Integers:
-    known: dict[str, int] = {}
-    for name in names.tolist():
-        if name not in known:
-            known[name] = stations.number(name)
-    return np.array([known[name] for name in names.tolist()], dtype=np.int64)
+    unique, back = np.unique(names, return_inverse=True)
+    return np.array([stations.number(str(name)) for name in unique], dtype=np.int64)[back]
 
 
 def _legs(pairs: tuple[Integers, Integers], stations: Stations, times: Times) -> Array:
     """(n, 2, 6): position and velocity in GCRF of transmitter and receiver at `times`."""
     unique, back = np.unique(times.tai_ns, return_inverse=True)
-    places = _places(stations, Times(unique))
-    return np.stack([places[number, back] for number in pairs], axis=1)
+    used = np.unique(np.concatenate(pairs))
+    places = _places(stations, tuple(used.tolist()), Times(unique))
+    return np.stack([places[np.searchsorted(used, number), back] for number in pairs], axis=1)
 
 
-# a Monte Carlo meets the same times again
+# a Monte Carlo meets the same times again, and the end of a count is the beginning of the next
 @lru_cache(maxsize=8)
-def _places(stations: Stations, times: Times) -> Array:
-    return np.concatenate(stations.gcrf(times), axis=2)
+def _places(stations: Stations, used: tuple[int, ...], times: Times) -> Array:
+    some = Stations(tuple(stations.names[n] for n in used), stations.position_itrf_m[list(used)], stations.source)
+    return np.concatenate(some.gcrf(times), axis=2)

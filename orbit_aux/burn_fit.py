@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_model import CUT_OFF, IGNITION, SPIN, BurnModel, Reference
+from orbit_aux.count_kernels import triangle
 from orbit_aux.errors import OrbitError
 
 Array = NDArray[np.float64]
@@ -69,7 +70,7 @@ def fit(
             if iteration < iterations:
                 continue
         before = loss
-        step, triangle, distance = _least_squares(model, rows, errors, weights, z, counts.sigma[first:count])
+        step, information, distance = _least_squares(model, rows, errors, weights, z, counts.sigma[first:count])
         step = _limited(model, reference.parameters, step)
         if distance < _CONVERGED * np.sqrt(len(z)) or iteration == iterations:
             break
@@ -77,7 +78,7 @@ def fit(
     shift = model.root @ step
     residuals = errors - (rows @ shift) / counts.sigma[first:count]
     z = z + step
-    root = model.root @ np.linalg.inv(triangle)
+    root = model.root @ np.linalg.inv(information)
     cost = float(z @ z + np.sum(residuals[kept] ** 2))
     if not (np.isfinite(shift).all() and np.isfinite(cost)):
         raise OrbitError("the fit of the burn diverges: check the start state, the plan and the units of the counts")
@@ -100,15 +101,10 @@ def _least_squares(
 ) -> tuple[Array, Array, float]:
     """Step of z, triangular square root of the information about z, and the step's length in posterior sigmas."""
     size = len(z)
-    system = np.empty((size + len(errors), size + 1))
-    system[:size, :size] = np.eye(size)
-    system[:size, size] = -z
-    system[size:, :size] = (rows @ model.root) * (weights / sigma)[:, None]
-    system[size:, size] = errors * weights
-    triangle = np.linalg.qr(system, mode="r")
-    right = triangle[:size, size]
-    step = np.linalg.solve(triangle[:size, :size], right)
-    return step, triangle[:size, :size], float(np.sqrt(right @ right))
+    whole = triangle(rows, model.root, errors * sigma, weights / sigma, z)
+    right = whole[:size, size]
+    step = np.linalg.solve(whole[:size, :size], right)
+    return step, whole[:size, :size], float(np.sqrt(right @ right))
 
 
 def _limited(model: BurnModel, parameters: Array, step: Array) -> Array:

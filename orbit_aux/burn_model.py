@@ -30,6 +30,8 @@ _MOON_GM, _SUN_GM = 4.902800066e12, 1.32712440018e20
 # after the last count and the planned end: the report's ten minutes, and what a late burn needs
 AFTER_S = 900.0
 _MARGIN_S = 5.0
+# a cubic polynomial between nodes so far apart is good to 0.01 mm at the height of apogee burns
+_LONGEST_STEP_S = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,13 @@ class BurnModel:
         root[12, 12] = root[13, 13] = _ANTENNA_M
         root[SPIN, SPIN] = _SPIN_RADS
         return replace(self, mean=mean, root=root, spin_origin_s=origin_s)
+
+    def without_spin(self) -> BurnModel:
+        """The same with no antenna off the axis."""
+        mean, root = self.mean.copy(), self.root.copy()
+        mean[ANTENNA] = 0.0
+        root[12:15] = 0.0
+        return replace(self, mean=mean, root=root, spin_origin_s=None)
 
     def with_flow(self, tied: bool, fraction: float) -> BurnModel:
         """The same with the plan's exhaust speed (tied: less thrust, less flow) or the plan's flow held to `fraction`."""
@@ -208,7 +217,7 @@ def _step(state: Array) -> float:
     lowest = float(momentum @ momentum) / EARTH_MU_M3S2 / (1.0 + root)
     # on an eccentric orbit the burn is far from the lowest point: what counts is where the satellite is
     near = max(lowest, 0.7 * radius)
-    return min(20.0, 0.004 / math.sqrt(EARTH_MU_M3S2 / near**3))
+    return min(_LONGEST_STEP_S, 0.004 / math.sqrt(EARTH_MU_M3S2 / near**3))
 
 
 def _bodies(epoch: Times) -> Array:

@@ -25,6 +25,8 @@ _AFTER_SWITCH_S = (10.0, 30.0, 90.0, 300.0)
 _GATE, _OPEN_GATE = 6.0, 30.0
 # epochs in a row of which most counts disagree (3 sigma) before another explanation is sought
 _PATIENCE = 2
+# epochs after such a search in which no other is made
+_QUIET = 10
 # what a switch may move and the spin's angle may turn before counts are no longer linear
 _SWITCH_S, _ANGLE_RAD = 0.5, 0.2
 # chi-square by which another model must be better
@@ -62,7 +64,7 @@ class RealTimeFilter:
         self._root = model.root.copy()
         self._state = np.zeros(2, dtype=np.int64)
         self._fitted_s = -np.inf
-        self._quiet_until = 0
+        self._quiet_epoch = -1
         self._converged = False
 
     def take(self, counts: Counts, stop: int) -> None:
@@ -99,6 +101,8 @@ class RealTimeFilter:
 
     def _next_fit(self, counts: Counts, stop: int) -> int:
         """Number of counts, at whole epochs, to the next planned fit or `stop`."""
+        if counts.epoch[self.taken] <= self._quiet_epoch:
+            stop = min(stop, int(np.searchsorted(counts.epoch[:stop], self._quiet_epoch, side="right")))
         due = int(np.searchsorted(counts.tags[:stop, 1], self._due_s(counts) - 1e-6))
         if due >= stop:
             return stop
@@ -121,9 +125,10 @@ class RealTimeFilter:
             np.zeros(end - first, dtype=np.int64),
         )
         part = slice(first, end)
-        given = (values, rows, counts.measured[part], counts.sigma[part] * self.scale, counts.epoch[part])
-        patience = _PATIENCE if self.taken >= self._quiet_until else 10**9
-        limits = (_GATE if self._converged else _OPEN_GATE, patience, self._greatest(counts, end))
+        turning = np.abs(counts.tags[part, 1] - (self.model.spin_origin_s or 0.0))
+        given = (values, rows, counts.measured[part], counts.sigma[part] * self.scale, counts.epoch[part], turning)
+        patience = _PATIENCE if counts.epoch[first] > self._quiet_epoch else 10**9
+        limits = (_GATE if self._converged else _OPEN_GATE, patience, self._greatest())
         done = filter_epochs(given, limits, self._root, self._shift, log, self._state)
         self.taken = first + done
         epochs = int(counts.epoch[self.taken - 1] - counts.epoch[first]) + 1
@@ -141,16 +146,12 @@ class RealTimeFilter:
             )
         )
 
-    def _greatest(self, counts: Counts, end: int) -> Array:
+    def _greatest(self) -> Array:
         """Shifts of the parameters beyond which counts are no longer linear."""
         greatest = np.full(len(self._shift), np.inf)
-        now = float(counts.tags[end - 1, 1])
-        for column in (IGNITION, CUT_OFF):
-            # counts before a switch say nothing of it
-            if now > self.model.mean[column] - 10.0:
-                greatest[column] = _SWITCH_S
-        if self.model.spin_origin_s is not None:
-            greatest[SPIN] = _ANGLE_RAD / max(abs(now - self.model.spin_origin_s), 1.0)
+        greatest[[IGNITION, CUT_OFF]] = _SWITCH_S
+        if self.model.spinning:
+            greatest[SPIN] = _ANGLE_RAD
         return greatest
 
     def _renew(self, counts: Counts) -> None:
@@ -164,8 +165,8 @@ class RealTimeFilter:
         best = fit(self.model, counts, self.taken, z, iterations=iterations)
         if disagreement:
             best = self._early_cut_off(counts, best)
-            self._quiet_until = self.taken + 30
-        best = better_model(best, counts, self._spin, self._decide, self.notes)
+            self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET
+        best = better_model(best, counts, self._spin, self._decide)
         self._adopt(counts, best)
 
     def _early_cut_off(self, counts: Counts, present: Fit) -> Fit:
@@ -198,10 +199,10 @@ def badness(found: Fit) -> float:
     return float(found.normalised @ found.normalised + np.sum(bounded))
 
 
-def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool, notes: list[str]) -> Fit:
+def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool) -> Fit:
     """The fit, or that of the same counts with a spinning antenna, or with the other treatment of light time, where they speak for it."""
-    if spin != "off" and not found.reference.model.spinning and (misfit(found) > 1.15 or spin == "on"):
-        found = _with_spin(found, counts, notes)
+    if spin != "off" and (poor(found) or (spin == "on" and not found.reference.model.spinning)):
+        found = _with_spin(found, counts)
     if decide_light_time:
         model = found.reference.model
         other = fit(replace(model, light_time=not model.light_time), counts, found.count, found.normalised, iterations=3)
@@ -211,16 +212,28 @@ def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool,
 
 
 def misfit(found: Fit) -> float:
-    """Mean square of the residuals kept, in sigmas."""
+    """Mean square of the residuals, in sigmas, gross errors at their bound."""
     return float(np.mean(np.minimum(found.residuals**2, 100.0))) if found.count else 1.0
 
 
-def _with_spin(found: Fit, counts: Counts, notes: list[str]) -> Fit:
-    line = find_spin(found, counts)
+def poor(found: Fit) -> bool:
+    """Whether residuals are larger than chance makes them."""
+    return found.count > 0 and misfit(found) > 1.02 + 2.5 * float(np.sqrt(2.0 / found.count))
+
+
+def _with_spin(found: Fit, counts: Counts) -> Fit:
+    """The fit with the antenna's line that stands out of what a model without spin leaves, if that is better."""
+    base = found
+    model = found.reference.model
+    if model.spinning:
+        model = model.without_spin()
+        z = found.normalised.copy()
+        z[12:15] = 0.0
+        base = fit(model, counts, found.count, z)
+    line = find_spin(base, counts)
     if line is None:
         return found
-    model = found.reference.model.with_spin(*line)
-    other = fit(model, counts, found.count, found.normalised)
+    other = fit(model.with_spin(*line), counts, found.count, base.normalised)
     return other if badness(other) < badness(found) - 2.0 * _BETTER else found
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from orbit_aux.burn_kernels import DYNAMIC, FIXED, Array, Integers, local_triad
-from orbit_aux.compiled import compiled
+from orbit_aux.compiled import compiled, compiled_fast
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS
 
 _C = SPEED_OF_LIGHT_MS
@@ -236,6 +236,52 @@ def absorb(root: Array, shift: Array, row: Array, innovation: float, variance: f
             root[i, j] -= gain * work[j]
 
 
+@compiled_fast
+def triangle(rows: Array, root: Array, errors: Array, weights: Array, prior: Array) -> Array:
+    """Upper triangle (m + 1, m + 1) of the least-squares system of a prior (unit matrix, -`prior`) and of counts, by Householder reflections.
+
+    A count's line is (row root, error) times its weight. The last column is the right-hand side.
+    """
+    size, extra = root.shape[1], len(errors)
+    # one parameter's column after the other in memory
+    columns = np.zeros((size + 1, size + extra))
+    for j in range(size):
+        columns[j, j] = 1.0
+        columns[size, j] = -prior[j]
+    for n in range(extra):
+        if weights[n] == 0.0:
+            continue
+        columns[size, size + n] = weights[n] * errors[n]
+        for i in range(size):
+            line = rows[n, i] * weights[n]
+            if line != 0.0:
+                for j in range(size):
+                    columns[j, size + n] += line * root[i, j]
+    result = np.zeros((size + 1, size + 1))
+    for j in range(size):
+        below = 0.0
+        for n in range(size, size + extra):
+            below += columns[j, n] * columns[j, n]
+        head = columns[j, j]
+        norm = math.sqrt(below + head * head)
+        pivot = -norm if head > 0 else norm
+        result[j, j] = pivot
+        first = head - pivot
+        half = below + first * first
+        for k in range(j + 1, size + 1):
+            along = first * columns[k, j]
+            if below > 0.0:
+                for n in range(size, size + extra):
+                    along += columns[j, n] * columns[k, n]
+                share = 2.0 * along / half
+                for n in range(size, size + extra):
+                    columns[k, n] -= share * columns[j, n]
+            else:
+                share = 2.0 * along / half
+            result[j, k] = columns[k, j] - share * first
+    return result
+
+
 @compiled
 def innovation_variance(root: Array, row: Array) -> float:
     """Variance of what `row` predicts."""
@@ -250,7 +296,7 @@ def innovation_variance(root: Array, row: Array) -> float:
 
 @compiled
 def filter_epochs(
-    counts: tuple[Array, Array, Array, Array, Integers],
+    counts: tuple[Array, Array, Array, Array, Integers, Array],
     limits: tuple[float, float, Array],
     root: Array,
     shift: Array,
@@ -259,11 +305,11 @@ def filter_epochs(
 ) -> int:
     """Counts into `root` and `shift`, one after the other, until one of the limits asks for a new reference; returns how many were taken.
 
-    counts: values and rows of the reference, measured, sigma, epoch number; limits: gate (sigmas), epochs that may disagree in a row,
-    greatest shift of each parameter. log: innovation, variance, (by epoch) shift and root after it, accepted.
+    counts: values and rows of the reference, measured, sigma, epoch number, time by which a change of spin rate turns the angle (s);
+    limits: gate (sigmas), epochs that may disagree in a row, greatest shift of each parameter (of the spin rate: greatest angle, rad). log: innovation, variance, (by epoch) shift and root after it, accepted.
     state: 0 epochs disagreeing so far, 1 (out) why it stopped: 0 end, 1 left the linear range, 2 disagreement.
     """
-    values, rows, measured, sigma, epoch = counts
+    values, rows, measured, sigma, epoch, turning = counts
     gate, patience, greatest = limits
     innovations, variances, shifts, roots, accepted = log
     work, size = np.empty(root.shape[1]), len(shift)
@@ -290,7 +336,8 @@ def filter_epochs(
             state[0], state[1] = 0, 2
             return n
         for c in range(size):
-            if abs(shift[c]) > greatest[c]:
+            lever = turning[n - 1] if c == 14 else 1.0
+            if abs(shift[c]) * lever > greatest[c]:
                 state[1] = 1
                 return n
     return n

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -83,9 +86,26 @@ class EarthOrientation:
         return beyond
 
 
-@lru_cache(maxsize=1)
+_chosen: ContextVar[EarthOrientation | None] = ContextVar("earth_orientation", default=None)
+
+
 def packaged_earth_orientation() -> EarthOrientation:
-    """The finals2000A table of the installed astropy-iers-data wheel; nothing is ever downloaded."""
+    """The table in use: the finals2000A of the installed astropy-iers-data wheel, or the one chosen by `using`; nothing is ever downloaded."""
+    return _chosen.get() or _packaged()
+
+
+@contextmanager
+def using(table: EarthOrientation | None) -> Iterator[None]:
+    """Within it, `table` stands for the packaged one (None: the packaged one itself)."""
+    token = _chosen.set(table)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> EarthOrientation:
     import astropy_iers_data
 
     path = Path(astropy_iers_data.IERS_A_FILE)

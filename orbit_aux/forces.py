@@ -56,6 +56,8 @@ class Impulse:
     sigma_ms: float | NDArray[np.float64] = 0.0
     mass_kg: float = 0.0
     """Propellant used."""
+    sigma_time_s: float = 0.0
+    """> 0 lets the time be estimated."""
 
     def __post_init__(self) -> None:
         _check("impulse", self.time, self.axes, self.delta_v_ms)

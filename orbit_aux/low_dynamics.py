@@ -53,7 +53,7 @@ _SHORTEST_S = 1e-6
 class Parameter:
     """One number on which forces depend, between `start_s` and `stop_s` after the epoch; `sigma` > 0: estimated, with that standard deviation a priori.
 
-    kind: drag, light (scales), force (N), acceleration (m/s2), impulse (m/s), switch (s, of the thrust number `owner`; component -1 ignition, +1 cut-off).
+    kind: drag, light (scales), force (N), acceleration (m/s2), impulse (m/s), switch (s, of the manoeuvre number `owner`; component -1 ignition, +1 cut-off, 0 impulse).
     """
 
     name: str
@@ -94,22 +94,22 @@ class Trajectory:
     states: Array
     slopes: Array
 
-    def at(self, elapsed_s: Array) -> Array:
-        """Positions and velocities (n, 6) at seconds after the epoch."""
-        return self._between(self.states[..., None], elapsed_s)[:, :, 0]
+    def at(self, elapsed_s: Array, *, before: bool = False) -> Array:
+        """Positions and velocities (n, 6) at seconds after the epoch; at an impulse those after it, unless `before`."""
+        return self._between(self.states[..., None], elapsed_s, before)[:, :, 0]
 
-    def partials(self, elapsed_s: Array) -> Array:
+    def partials(self, elapsed_s: Array, *, before: bool = False) -> Array:
         """Partials (n, 6, 6 + estimated parameters) at seconds after the epoch."""
-        return self._between(self.slopes, elapsed_s)
+        return self._between(self.slopes, elapsed_s, before)
 
-    def _between(self, ends: Array, elapsed_s: Array) -> Array:
+    def _between(self, ends: Array, elapsed_s: Array, before: bool) -> Array:
         edges = self.course.edges_s
         elapsed = np.asarray(elapsed_s, dtype=np.float64)
         if len(elapsed) and not (elapsed.min() >= edges[0] - 1e-6 and elapsed.max() <= edges[-1] + 1e-6):
             raise OrbitError(
                 f"times of {elapsed.min()} to {elapsed.max()} s leave the course of {edges[-1]} s: extend it"
             )
-        place = np.clip(np.searchsorted(edges, elapsed, side="right") - 1, 0, len(edges) - 2)
+        place = np.clip(np.searchsorted(edges, elapsed, side="left" if before else "right") - 1, 0, len(edges) - 2)
         length = self.course.lengths_s[place]
         values = np.empty((len(elapsed), 6, ends.shape[-1]))
         quintic(ends[:, 0], ends[:, 1], (elapsed - edges[place]) / length, length, place, values)
@@ -130,7 +130,12 @@ def parameters_of(forces: Forces, epoch: Times, duration_s: float) -> list[Param
             for component, letter in enumerate(_letters(manoeuvre.axes)):
                 value, sigma = float(manoeuvre.delta_v_ms[component]), float(sigmas[component])
                 name = f"impulse_{number}_{letter}"
-                result.append(Parameter(name, "impulse", value, sigma, at_s, at_s, manoeuvre.axes, component))
+                result.append(
+                    Parameter(name, "impulse", value, sigma, at_s, at_s, manoeuvre.axes, component, owner=number)
+                )
+            if manoeuvre.sigma_time_s > 0:
+                name, sigma = f"impulse_{number}_time", manoeuvre.sigma_time_s
+                result.append(Parameter(name, "switch", 0.0, sigma, at_s, at_s, manoeuvre.axes, 0, owner=number))
         else:
             result += _thrust_parameters(number, manoeuvre, epoch)
     return result

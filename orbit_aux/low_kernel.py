@@ -12,6 +12,7 @@ from orbit_aux.force_kernel import (
     COMPONENT,
     FIRST,
     FORCE,
+    GCRF,
     IMPULSE,
     KIND,
     LOWEST,
@@ -22,6 +23,20 @@ from orbit_aux.force_kernel import (
 )
 
 Array = NDArray[np.float64]
+
+
+@compiled
+def _turning(state: Array, axes: Array, row: NDArray[np.int64], i: int) -> float:
+    """Rate (1/s) of component `i` of a local axis: in the plane they turn with the satellite (TNW nearly so)."""
+    component = row[COMPONENT]
+    if row[AXES] == GCRF or component == 2:
+        return 0.0
+    squared = state[0] ** 2 + state[1] ** 2 + state[2] ** 2
+    spin = 0.0
+    for k in range(3):
+        j, m = (k + 1) % 3, (k + 2) % 3
+        spin += axes[2, k] * (state[j] * state[3 + m] - state[m] * state[3 + j])
+    return spin / squared * (axes[1, i] if component == 0 else -axes[0, i])
 
 
 @compiled
@@ -43,13 +58,22 @@ def _jump(
                 if column >= 0:
                     partials[3 + i, column] += direction
         elif column >= 0:
+            side = layout[number, COMPONENT]
             for other in range(len(values)):
-                if layout[other, KIND] == FORCE and layout[other, OWNER] == layout[number, OWNER]:
-                    local_axes(state[:3], state[3:], layout[other, AXES], axes)
-                    # later ignition takes thrust away, later cut-off adds some: the sign stands in the component
-                    size = layout[number, COMPONENT] * values[other] * row[15]
-                    for i in range(3):
-                        partials[3 + i, column] += size * axes[layout[other, COMPONENT], i]
+                kind_other = layout[other, KIND]
+                if layout[other, OWNER] != layout[number, OWNER] or kind_other != (IMPULSE if side == 0 else FORCE):
+                    continue
+                velocity = work[16] if side == 0 else state[3:]
+                local_axes(state[:3], velocity, layout[other, AXES], axes)
+                for i in range(3):
+                    direction = axes[layout[other, COMPONENT], i]
+                    if side == 0:
+                        # a later impulse leaves the old velocity for longer, and its axes have turned on
+                        partials[i, column] -= values[other] * direction
+                        partials[3 + i, column] += values[other] * _turning(state, axes, layout[other], i)
+                    else:
+                        # a later ignition takes thrust away, a later cut-off adds some
+                        partials[3 + i, column] += side * values[other] * row[15] * direction
 
 
 @compiled

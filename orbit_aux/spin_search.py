@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_fit import Fit
 from orbit_aux.burn_model import FORCE
-from orbit_aux.compiled import compiled
+from orbit_aux.compiled import compiled_fast
 from orbit_aux.count_kernels import antenna_axes, states_at
 
 Array = NDArray[np.float64]
@@ -23,41 +23,56 @@ _WINDOW_S = 240.0
 # how much better than the best of so many chance lines a line must be (chi-square)
 _CLEAR = 25.0
 _FEWEST = 15
+# residuals beyond so many sigmas are gross errors, not a spin
+_WILD = 150.0
+# trial rates times counts of one search
+_TRIALS = 1.5e6
 
 
-def find_spin(fit: Fit, counts: Counts, *, whole: bool = False) -> tuple[float, float] | None:
-    """Spin rate (rad/s) and a time (s) at which its angle may count from, or None where no line stands out.
+def find_spin(fit: Fit, counts: Counts) -> tuple[float, float] | None:
+    """Spin rate (rad/s) and a time (s) at which its angle may count from, or None where no line stands out of the residuals of `fit`.
 
-    All rates are tried on the latest minutes (`whole`: on all), then the best one is sharpened on twice the length again and again, so
-    that its angle never slips. Rates beyond half the sampling rate mean the same counts as slower turns the other way.
+    All rates are tried on the latest minutes, and if none stands out there on a longer time; then the best one is sharpened on twice the
+    length again and again, so that its angle never slips. Rates beyond the sampling rate mean the same counts as slower turns.
     """
     stop = counts.tags[: fit.count, 1]
-    doppler = (counts.interval[: fit.count] > 0) & fit.kept
+    doppler = (counts.interval[: fit.count] > 0) & (np.abs(fit.residuals) < _WILD)
     if doppler.sum() < _FEWEST:
         return None
-    length = float(stop[-1] - stop[0]) if whole else min(_WINDOW_S, float(stop[-1] - stop[0]))
     terms = _terms(fit, counts)
-    top = 2.0 * math.pi / float(np.min(counts.interval[: fit.count][doppler]))
-    bottom = max(2.0 * math.pi / _LONGEST_PERIOD_S, 6.0 * math.pi / max(length, 1.0))
-    step = 2.0 * math.pi / (_OVERSAMPLING * max(length, 1.0))
-    rates = np.arange(bottom, top, step)
-    if len(rates) < 3:
-        return None
-    window = doppler & (stop >= stop[-1] - length)
-    gain, left = _line(rates, terms, window)
-    if not gain.max() > (_CLEAR + 2.0 * math.log(len(rates))) * left:
-        return None
-    rate = float(rates[np.argmax(gain)])
-    whole_s = float(stop[-1] - stop[0])
+    shortest = float(np.min(counts.interval[: fit.count][doppler]))
+    for length in _lengths(stop, doppler, shortest):
+        step = 2.0 * math.pi / (_OVERSAMPLING * length)
+        bottom = max(2.0 * math.pi / _LONGEST_PERIOD_S, 5.0 * math.pi / length)
+        rates = np.arange(bottom, 2.0 * math.pi / shortest, step)
+        window = doppler & (stop >= stop[-1] - length)
+        if len(rates) < 3 or window.sum() < _FEWEST:
+            continue
+        gain, left = _line(rates, terms, window)
+        if gain.max() > (_CLEAR + 2.0 * math.log(len(rates))) * left:
+            return _sharpened(float(rates[np.argmax(gain)]), step, length, terms, doppler), float(stop[-1])
+    return None
+
+
+def _lengths(stop: Array, doppler: NDArray[np.bool_], shortest: float) -> list[float]:
+    """The latest minutes, and the longest time for which trying all rates stays quick."""
+    whole = max(float(stop[-1] - stop[0]), 1.0)
+    density = float(doppler.sum()) / whole * _OVERSAMPLING / shortest
+    quick = min(whole, math.sqrt(_TRIALS / density))
+    return [min(_WINDOW_S, whole), quick] if quick > 1.5 * _WINDOW_S else [min(_WINDOW_S, whole)]
+
+
+def _sharpened(rate: float, step: float, length: float, terms: Array, doppler: NDArray[np.bool_]) -> float:
+    stop = terms[:, 2]
+    whole = float(stop[-1] - stop[0])
     while True:
+        window = doppler & (stop >= stop[-1] - length)
         rates = rate + np.linspace(-1.5, 1.5, 31) * step
         rate = float(rates[np.argmax(_line(rates, terms, window)[0])])
-        if length >= whole_s:
-            break
+        if length >= whole:
+            return rate
         step *= 0.25
-        length = min(2.0 * length, whole_s)
-        window = doppler & (stop >= stop[-1] - length)
-    return rate, float(stop[-1] - 0.5 * length)
+        length = min(2.0 * length, whole)
 
 
 def _line(rates: Array, terms: Array, window: NDArray[np.bool_]) -> tuple[Array, float]:
@@ -99,7 +114,7 @@ def _axes(parameters: Array, frame: NDArray[np.int64], states: Array, work: Arra
     return axes
 
 
-@compiled
+@compiled_fast
 def _periodogram(rates: Array, terms: Array) -> Array:
     gain = np.empty(len(rates))
     for k in range(len(rates)):

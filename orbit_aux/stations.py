@@ -36,11 +36,11 @@ class Stations:
 
     def gcrf(self, times: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Positions (m) and velocities (m/s) of all stations in GCRF at `times`, each of shape (n, times, 3)."""
-        states = [
-            transform(times, np.tile(place, (len(times), 1)), np.zeros((len(times), 3)), "ITRF", "GCRF")
-            for place in self.position_itrf_m
-        ]
-        return np.stack([position for position, _ in states]), np.stack([velocity for _, velocity in states])
+        n, m = len(self.names), len(times)
+        everywhere = Times(np.tile(times.tai_ns, n))
+        places = np.repeat(self.position_itrf_m, m, axis=0)
+        position, velocity = transform(everywhere, places, np.zeros_like(places), "ITRF", "GCRF")
+        return position.reshape(n, m, 3), velocity.reshape(n, m, 3)
 
 
 def read_stations(path: str | Path) -> Stations:

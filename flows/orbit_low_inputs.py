@@ -1,0 +1,138 @@
+"""What a restitution of a low orbit is given: positions from tables, telemetry, products or ephemerides; a start with the satellite and its manoeuvres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calib.errors import InputError
+from flows.orbit_inputs import burn_of
+from orbit_aux.ccsds import read_oem, read_opm
+from orbit_aux.errors import OrbitError
+from orbit_aux.fixes import PositionFixes, read_fixes, sorted_fixes
+from orbit_aux.forces import Forces, Impulse, Satellite, Thrust
+from orbit_aux.frames import State, rotation
+from orbit_aux.opm import Manoeuvre, OrbitParameters
+from orbit_aux.time import Times
+from orbit_aux.tle import is_tle, read_tle
+
+_HEAD = 65_536
+# a navigation solution with a worse geometry is not used
+_MOST_PDOP = 10.0
+# of planned manoeuvres: what their components may be off, as a share, and at least
+_MANOEUVRE_SHARE, _LEAST_IMPULSE_MS = 0.1, 0.01
+# thrusters that burn longer than this are electric and may stop early
+_ELECTRIC_S, _ELECTRIC_SWITCH_S = 3600.0, 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where iteration begins, if anywhere, and what is known of the satellite."""
+
+    state: State | None
+    forces: Forces
+    object_name: str = "UNKNOWN"
+    object_id: str = "UNKNOWN"
+
+
+def read_positions(path: Path) -> PositionFixes:
+    """Positions from a table (utc,x_m,y_m,z_m[,sigma_m]; ITRF), an OEM, a Venµs GPSDTA file, or a product with positions in it (Pléiades system file)."""
+    head = _head(path)
+    if head.startswith("CCSDS_OEM") or ("<oem" in head and path.is_file()):
+        return _of_oem(path)
+    if path.is_dir() or head.startswith("<") or path.suffix.upper() in {".HDR", ".EEF", ".DBL"}:
+        return _of_product(path)
+    return read_fixes(path)
+
+
+def read_start(path: Path | None, first: Times) -> Start:
+    """Start, satellite and manoeuvres from an OPM; the state nearest before `first` from an OEM; the SGP4 state at `first` from two-line elements."""
+    if path is None:
+        return Start(None, Forces())
+    head = _head(path)
+    if is_tle(head):
+        elements = read_tle(path)
+        return Start(elements.at(first), Forces(), elements.name, elements.object_id)
+    if head.startswith("CCSDS_OEM") or "<oem" in head:
+        orbit = read_oem(path)
+        states = orbit.at(first) if orbit.covers(first).all() else orbit.at(orbit.times.min())
+        return Start(states, Forces(), orbit.object_name, orbit.object_id)
+    parameters = read_opm(path)
+    manoeuvres = tuple(_manoeuvre(item, parameters) for item in parameters.manoeuvres)
+    forces = Forces(satellite=_satellite(parameters), manoeuvres=manoeuvres)
+    return Start(parameters.state.to("GCRF"), forces, parameters.object_name, parameters.object_id)
+
+
+def _head(path: Path) -> str:
+    if path.is_dir():
+        return ""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").lstrip()
+    except OSError as error:
+        raise OrbitError(f"{path}: cannot be read ({error.strerror}); give another file") from None
+
+
+def _of_oem(path: Path) -> PositionFixes:
+    orbit = read_oem(path)
+    kept = np.flatnonzero(np.diff(orbit.times.tai_ns, prepend=orbit.times.tai_ns[:1] - 1) > 0)
+    states = State(orbit.times, orbit.position_m, orbit.velocity_ms, orbit.frame).to("ITRF")
+    return sorted_fixes(orbit.times[kept], states.position_m[kept], np.zeros(len(kept)), str(path))
+
+
+def _of_product(path: Path) -> PositionFixes:
+    from calib.products import open_acquisition
+    from calib.products.venus_parameters import open_parameters, recognises
+
+    if recognises(path):
+        table = open_parameters(path).content
+        if "pdop" not in table:
+            raise InputError(f"{path}: holds no positions; give a GPSDTA file")
+        table = table.isel(time=np.flatnonzero(table["pdop"].values <= _MOST_PDOP))
+    else:
+        table = open_acquisition(path, verify=False, images=False).orbit
+        if table is None:
+            raise InputError(f"{path}: the product carries no positions; give another file")
+    if table.attrs["frame"] != "ITRF":
+        raise InputError(f"{path}: positions in {table.attrs['frame']}, not Earth-fixed; give another file")
+    position = table["position"].values
+    sigma = np.zeros(len(position))
+    if "position_quality" in table:
+        quality = table["position_quality"].values
+        # the figure of merit is of the whole position; where it is missing nobody tells
+        sigma = np.where((quality > 0).all(), quality / np.sqrt(3.0), 0.0)
+    return sorted_fixes(Times.from_utc(table["time"].values), position, sigma, str(path))
+
+
+def _satellite(parameters: OrbitParameters) -> Satellite:
+    known = {
+        "mass_kg": parameters.mass_kg,
+        "drag_area_m2": parameters.drag_area_m2,
+        "drag_coefficient": parameters.drag_coefficient,
+        "light_area_m2": parameters.solar_radiation_area_m2,
+        "light_coefficient": parameters.solar_radiation_coefficient,
+    }
+    return Satellite(**{name: value for name, value in known.items() if value is not None})
+
+
+def _manoeuvre(item: Manoeuvre, parameters: OrbitParameters) -> Impulse | Thrust:
+    axes, delta_v = item.axes, item.delta_v_ms
+    if axes == "EME2000":
+        axes, delta_v = "GCRF", rotation(item.ignition, "EME2000", "GCRF")[0] @ delta_v
+    size = float(np.linalg.norm(delta_v))
+    if item.duration_s == 0:
+        return Impulse(
+            item.ignition, delta_v, axes, max(_MANOEUVRE_SHARE * size, _LEAST_IMPULSE_MS), -item.delta_mass_kg
+        )
+    mass = parameters.mass_kg or Satellite().mass_kg
+    if axes == "TNW" or item.delta_mass_kg >= 0 or size == 0:
+        force, flow = mass * delta_v / item.duration_s, max(-item.delta_mass_kg, 0.0) / item.duration_s
+    else:
+        burn = burn_of(item, mass, parameters.source)
+        force, flow = burn.thrust_n * burn.direction, burn.flow_kgs
+    least = mass * _LEAST_IMPULSE_MS / item.duration_s
+    switch = _ELECTRIC_SWITCH_S if item.duration_s > _ELECTRIC_S else 0.0
+    sigma = max(_MANOEUVRE_SHARE * float(np.linalg.norm(force)), least)
+    return Thrust(item.ignition, item.duration_s, force, axes, flow, sigma, switch, switch)

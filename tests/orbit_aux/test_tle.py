@@ -1,0 +1,50 @@
+"""Two-line elements: SGP4's own published case, and its frame against astropy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orbit_aux.errors import OrbitError
+
+pytest.importorskip("sgp4", reason="the package sgp4 is absent")
+
+from orbit_aux.tle import is_tle, read_tle
+
+# satellite 5 of Vallado et al. 2006 (Revisiting Spacetrack Report 3)
+LINES = (
+    "1 00005U 58002B   00179.78495062  .00000023  00000-0  28098-4 0  4753\n"
+    "2 00005  34.2682 348.7242 1859667 331.7664  19.3264 10.82419157413667\n"
+)
+
+
+def test_states_are_those_of_the_reference_in_another_frame(tmp_path: Path) -> None:
+    import astropy.units as u
+    from astropy.coordinates import GCRS, TEME, CartesianDifferential, CartesianRepresentation
+    from astropy.time import Time
+
+    path = tmp_path / "a.tle"
+    path.write_text("VANGUARD 1\n" + LINES)
+    elements = read_tle(path)
+    assert (elements.name, elements.object_id) == ("VANGUARD 1", "1958-002B")
+    state = elements.at(elements.epoch)
+    # first line of the published output: TEME, km and km/s, at the epoch
+    teme = CartesianRepresentation([7022.46529266, -1400.08296755, 0.03995155] * u.km)
+    speed = CartesianDifferential([1.893841015, 6.405893759, 4.534807250] * u.km / u.s)
+    epoch = Time(elements.epoch.utc_strings(6)[0].rstrip("Z"), scale="utc")
+    expected = TEME(teme.with_differentials(speed), obstime=epoch).transform_to(GCRS(obstime=epoch)).cartesian
+    # 1980 nutation there, 2000A here: 0.1 arcsec at most
+    assert np.linalg.norm(state.position_m[0] - expected.xyz.to_value(u.m)) < 10.0
+    velocity = expected.differentials["s"].d_xyz.to_value(u.m / u.s)
+    assert np.linalg.norm(state.velocity_ms[0] - velocity) < 0.01
+
+
+def test_files_without_good_elements_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tle"
+    path.write_text(LINES.replace("0  4753", "0  4754"))
+    assert is_tle(LINES)
+    assert not is_tle(path.read_text())
+    with pytest.raises(OrbitError, match="good check sums"):
+        read_tle(path)
