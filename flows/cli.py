@@ -12,11 +12,7 @@ import typer
 
 from calib.errors import EtalonError, RequestError
 from flows.cli_moon import moon_app
-<<<<<<< HEAD
-from flows.cli_orbit import orbit_app
-=======
 from flows.cli_orbit import orbit_app, simulate_burn
->>>>>>> orbit
 from flows.cli_products import inspect, parameters_app, simulate_site_product, simulate_system_product
 from orbit_aux.errors import OrbitError
 

@@ -22,7 +22,8 @@ def orbit_geolocate(
         ),
     ],
     los: Annotated[
-        Path, typer.Option(metavar="LOS.csv", help="columns column,x,y,z: the direction that each column sees, in the body")
+        Path,
+        typer.Option(metavar="LOS.csv", help="columns column,x,y,z: the direction that each column sees, in the body"),
     ],
     grid: Annotated[
         Path,
@@ -50,7 +51,8 @@ def orbit_geolocate(
         ),
     ] = True,
     angles: Annotated[
-        bool, typer.Option("--angles", help="add zenith angles and azimuths (from north over east) of satellite and Sun")
+        bool,
+        typer.Option("--angles", help="add zenith angles and azimuths (from north over east) of satellite and Sun"),
     ] = False,
     attitude_sigma: Annotated[
         float | None,

@@ -165,7 +165,11 @@ def read_grid(path: Path, extras: Extras = Extras()) -> Grid:  # noqa: B008
     lacking = [name for name in ("utc", "column") if name not in head]
     if lacking:
         raise RequestError(f"{path}: column {', '.join(lacking)} is missing; the columns are utc,column and any others")
-    written = [*_PLACES, *(_ANGLES if extras.angles else ()), *(_SIGMAS if extras.attitude_sigma_rad is not None else ())]
+    written = [
+        *_PLACES,
+        *(_ANGLES if extras.angles else ()),
+        *(_SIGMAS if extras.attitude_sigma_rad is not None else ()),
+    ]
     taken = [name for name in head if name in written]
     if taken:
         raise RequestError(f"{path}: has a column {taken[0]}, which is to be added; rename it")
@@ -235,9 +239,7 @@ def _told(camera: Camera, asked: Grid, located: xr.Dataset, output: Path, correc
     if (flag == FLAGS.index("misses_the_Earth")).all():
         few = np.unique(np.linspace(0, len(flag) - 1, 50).astype(int))
         turned = replace(camera.attitude, quaternion=camera.attitude.quaternion * np.array([1.0, -1.0, -1.0, -1.0]))
-        other = locate(
-            replace(camera, attitude=turned), asked.times[few], asked.columns[few], corrections=corrections
-        )
+        other = locate(replace(camera, attitude=turned), asked.times[few], asked.columns[few], corrections=corrections)
         if not other["flag"].values.any():
             lines.append(
                 "remark: no line of sight meets the Earth, but with the quaternions the other way round all do: check ATTITUDE_DIR and QUATERNION_TYPE"

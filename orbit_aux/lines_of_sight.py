@@ -105,4 +105,6 @@ def _row(file: Path, row: dict[str, str]) -> list[float]:
         return [float(row[name]) for name in COLUMNS]
     except (TypeError, ValueError):
         told = ",".join(str(row[name]) for name in COLUMNS)
-        raise OrbitError(f"{file}: the line of sight {told[:100]!r} has a value that is no number; correct it") from None
+        raise OrbitError(
+            f"{file}: the line of sight {told[:100]!r} has a value that is no number; correct it"
+        ) from None

@@ -55,7 +55,9 @@ def uncertainty(camera: Camera, times: Times, located: xr.Dataset, attitude_sigm
     ray = point - _satellite(pose, located, line)
     down = np.einsum("...k,...k->...", up_east_north[0], ray)
     # I - u n'/(n u): what stays on the plane of a shift, in east and north
-    flat = up_east_north[1:] - (np.einsum("i...k,...k->i...", up_east_north[1:], ray) / down)[..., None] * up_east_north[0]
+    flat = (
+        up_east_north[1:] - (np.einsum("i...k,...k->i...", up_east_north[1:], ray) / down)[..., None] * up_east_north[0]
+    )
     # small rotations about the axes of the body move the end of the ray
     axes = np.moveaxis(pose.turn, -1, 0)[:, line]
     moved = np.einsum("i...k,a...k->ia...", flat, np.cross(axes, ray))
@@ -127,7 +129,9 @@ def _instants(times: Times, located: xr.Dataset) -> Times:
 def _frames(camera: Camera, times: Times, located: xr.Dataset) -> tuple[Poses, NDArray[np.int64], Array, Array]:
     """Poses of the instants, the number of each point's, up, east and north (3, ..., 3) at the points, and the points in ITRF."""
     if located.sizes.get("line", located.sizes.get("point")) != len(times):
-        raise OrbitError(f"{dict(located.sizes)} points and {len(times)} times: give the times that the points were located with")
+        raise OrbitError(
+            f"{dict(located.sizes)} points and {len(times)} times: give the times that the points were located with"
+        )
     if "line" in located.dims:
         pose = poses(camera, times, Corrections())
         line = np.broadcast_to(np.arange(len(times))[:, None], located["longitude"].shape)
@@ -150,7 +154,9 @@ def _satellite(pose: Poses, located: xr.Dataset, line: NDArray[np.int64]) -> Arr
     if located.attrs["light_time"] == "True":
         turn = EARTH_ROTATION_RATE_RADS * located["distance"].values / SPEED_OF_LIGHT_MS
     x, y, z = np.moveaxis(origin, -1, 0)
-    return np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y, z * np.ones_like(turn)], axis=-1)
+    return np.stack(
+        [np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y, z * np.ones_like(turn)], axis=-1
+    )
 
 
 def _unit(vectors: Array) -> Array:

@@ -51,7 +51,9 @@ class Stars:
         shape = (len(self.names),)
         for values in (self.right_ascension_rad, self.declination_rad, *self.motion_rad, self.parallax_rad):
             if np.shape(values) != shape or not np.isfinite(values).all():
-                raise OrbitError(f"stars: values of shape {np.shape(values)} for {shape[0]} names; give a finite one each")
+                raise OrbitError(
+                    f"stars: values of shape {np.shape(values)} for {shape[0]} names; give a finite one each"
+                )
 
 
 def apparent_body(body: str, state: State) -> xr.Dataset:
@@ -105,13 +107,19 @@ def apparent_stars(stars: Stars, state: State) -> xr.DataArray:
     shape = (len(times), len(stars.names), 3)
     beta = np.broadcast_to(_beta(inertial)[:, None], shape).reshape(-1, 3)
     seen = aberrated(np.broadcast_to(bent, shape).reshape(-1, 3), beta).reshape(shape)
-    coordinates = {"time": ("time", times.utc_datetime64(), {"scale": "UTC"}), "star": list(stars.names), "axis": ["x", "y", "z"]}
+    coordinates = {
+        "time": ("time", times.utc_datetime64(), {"scale": "UTC"}),
+        "star": list(stars.names),
+        "axis": ["x", "y", "z"],
+    }
     return xr.DataArray(seen, coordinates, ("time", "star", "axis"), "direction", {"units": "1", "frame": "GCRF"})
 
 
 def to_body(attitude: Attitude, times: Times, direction_gcrf: ArrayLike) -> Array:
     """Directions (n, 3) given in GCRF at `times`, in the axes of the body."""
-    turned: Array = np.einsum("nji,nj->ni", attitude.matrices(times, "GCRF"), np.asarray(direction_gcrf, dtype=np.float64))
+    turned: Array = np.einsum(
+        "nji,nj->ni", attitude.matrices(times, "GCRF"), np.asarray(direction_gcrf, dtype=np.float64)
+    )
     return turned
 
 

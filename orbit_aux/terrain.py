@@ -72,7 +72,9 @@ def read_terrain(
             heights = _heights(path, raster, window)
             crs, transform = raster.crs, raster.window_transform(window)
     except RasterioError as error:
-        raise OrbitError(f"terrain {path}: cannot be read ({error}); give a raster of heights, such as a GeoTIFF") from None
+        raise OrbitError(
+            f"terrain {path}: cannot be read ({error}); give a raster of heights, such as a GeoTIFF"
+        ) from None
     if geoid is not None:
         heights += _on_grid(geoid, crs, transform, heights.shape)
     return _terrain(heights, crs, transform, str(path))
@@ -97,7 +99,9 @@ def _window(path: str | Path, raster: Any, bounds_deg: tuple[float, float, float
     whole = Window(0, 0, raster.width, raster.height)
     if bounds_deg is not None and raster.transform.is_rectilinear:
         west, south, east, north = transform_bounds("EPSG:4326", raster.crs, *bounds_deg, densify_pts=21)
-        corners = [~raster.transform * corner for corner in ((west, north), (east, south), (west, south), (east, north))]
+        corners = [
+            ~raster.transform * corner for corner in ((west, north), (east, south), (west, south), (east, north))
+        ]
         columns, rows = zip(*corners, strict=True)
         # two pixels more on each side, for the bilinear neighbours
         left, top = max(int(min(columns)) - 2, 0), max(int(min(rows)) - 2, 0)

@@ -174,7 +174,10 @@ def _stretch(
         table, numbers, place[0] + half * (rate[0] + half * bend[0]), place[1] + half * (rate[1] + half * bend[1])
     )
     c2, r2 = _cell_place(
-        table, numbers, place[0] + length * (rate[0] + length * bend[0]), place[1] + length * (rate[1] + length * bend[1])
+        table,
+        numbers,
+        place[0] + length * (rate[0] + length * bend[0]),
+        place[1] + length * (rate[1] + length * bend[1]),
     )
     cells = max(abs(c2 - c1), abs(r2 - r1), abs(c1 - c0), abs(r1 - r0)) * 2.0
     if math.isnan(cells):
