@@ -72,7 +72,7 @@ def write_locations(
     files: tuple[Path, Path, Path],
     grid: Path,
     output: Path,
-    ground: Ground = Ground(),  # noqa: B008
+    ground: Ground = Ground(),
     corrections: Corrections = Corrections(),  # noqa: B008
     extras: Extras = Extras(),  # noqa: B008
 ) -> list[str]:

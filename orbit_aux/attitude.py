@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,7 @@ class Attitude:
 
     def _not_covered(self, time: Times) -> str:
         text = f"{self._name} covers {self.times[0].utc_strings(3)[0]} to {self.times[-1].utc_strings(3)[0]}"
-        for (_, stop), (first, _) in zip(self.runs, self.runs[1:], strict=False):
+        for (_, stop), (first, _) in pairwise(self.runs):
             if self.times.tai_ns[stop - 1] < time.tai_ns[0] < self.times.tai_ns[first]:
                 before, after = self.times[stop - 1].utc_strings(3)[0], self.times[first].utc_strings(3)[0]
                 text += f" with a gap from {before} to {after}"
@@ -191,7 +192,7 @@ def _without_gaps(runs: tuple[tuple[int, int], ...], steps_ns: NDArray[np.int64]
         own = steps_ns[first : stop - 1]
         silent = np.flatnonzero(own > _LONGEST_STEPS * np.median(own)) if len(own) > 1 else np.empty(0, np.int64)
         edges = [first, *(first + int(place) + 1 for place in silent), stop]
-        parts += list(zip(edges, edges[1:], strict=False))
+        parts += list(pairwise(edges))
     return tuple(parts)
 
 

@@ -62,7 +62,7 @@ def locate(
     times: Times,
     columns: ArrayLike,
     surface: float | ArrayLike | Terrain = 0.0,
-    corrections: Corrections = Corrections(),  # noqa: B008
+    corrections: Corrections = Corrections(),
 ) -> xr.Dataset:
     """Ground points of n pixels, each of a time and a column (fractions allowed), over dim "point".
 
@@ -93,7 +93,7 @@ def locate_image(
     times: Times,
     columns: ArrayLike,
     surface: float | Terrain = 0.0,
-    corrections: Corrections = Corrections(),  # noqa: B008
+    corrections: Corrections = Corrections(),
 ) -> xr.Dataset:
     """Ground points of all `columns` of all lines (taken at `times`), over dims ("line", "column"); variables as in `locate`."""
     wanted = np.asarray(columns, dtype=np.float64)

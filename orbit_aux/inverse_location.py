@@ -137,7 +137,8 @@ def _newton(line: _Line, seen: Seen, rows: Rows, span_s: float) -> tuple[Array, 
     inside &= (column >= line.columns[0] - edge) & (column <= line.columns[-1] + edge)
     # the part of the motion across the array, of unit length along it
     across = np.abs(determinant) / np.linalg.norm(slope, axis=1)
-    return tuple(np.where(inside, values, np.nan) for values in (seconds, column, across))  # type: ignore[return-value]
+    seconds, column, across = (np.where(inside, values, np.nan) for values in (seconds, column, across))
+    return seconds, column, across
 
 
 def _coarse(line: _Line, seen: Seen, rows: Rows, span_s: float) -> tuple[Array, Array]:

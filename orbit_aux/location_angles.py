@@ -150,7 +150,7 @@ def _frames(camera: Camera, times: Times, located: xr.Dataset) -> tuple[Poses, N
 def _satellite(pose: Poses, located: xr.Dataset, line: NDArray[np.int64]) -> Array:
     """The satellite against the Earth of when the light left the ground."""
     origin = pose.origin[line]
-    turn = 0.0
+    turn = np.zeros_like(located["distance"].values)
     if located.attrs["light_time"] == "True":
         turn = EARTH_ROTATION_RATE_RADS * located["distance"].values / SPEED_OF_LIGHT_MS
     x, y, z = np.moveaxis(origin, -1, 0)

@@ -117,10 +117,7 @@ def apparent_stars(stars: Stars, state: State) -> xr.DataArray:
 
 def to_body(attitude: Attitude, times: Times, direction_gcrf: ArrayLike) -> Array:
     """Directions (n, 3) given in GCRF at `times`, in the axes of the body."""
-    turned: Array = np.einsum(
-        "nji,nj->ni", attitude.matrices(times, "GCRF"), np.asarray(direction_gcrf, dtype=np.float64)
-    )
-    return turned
+    return _turned(attitude.matrices(times, "GCRF"), np.asarray(direction_gcrf, dtype=np.float64))
 
 
 def crossing(camera: Camera, target: str | Stars, start: Times, stop: Times) -> xr.Dataset:
@@ -140,10 +137,8 @@ def crossing(camera: Camera, target: str | Stars, start: Times, stop: Times) -> 
         state = camera.orbit.at(times, "GCRF")
         turn = camera.attitude.matrices(times, "GCRF")[at]
         if isinstance(target, str):
-            direction = apparent_body(target, state)["direction"].values[at]
-        else:
-            direction = apparent_stars(target, state).values[at, rows]
-        return np.asarray(np.einsum("nji,nj->ni", turn, direction))
+            return _turned(turn, apparent_body(target, state)["direction"].values[at])
+        return _turned(turn, apparent_stars(target, state).values[at, rows])
 
     return match(camera.lines_of_sight, seen, count, start, span_s)
 
@@ -173,6 +168,11 @@ def exclusion(state: State, direction_gcrf: ArrayLike, limits_deg: dict[str, flo
         for name, limit in limits_deg.items()
     }
     return xr.Dataset(variables, {"time": ("time", state.times.utc_datetime64(), {"scale": "UTC"})})
+
+
+def _turned(to_frame: Array, direction: Array) -> Array:
+    turned: Array = np.einsum("nji,nj->ni", to_frame, direction)
+    return turned
 
 
 def _beta(inertial: State) -> Array:

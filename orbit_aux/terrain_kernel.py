@@ -215,7 +215,10 @@ def _parabola(first: float, middle: float, last: float, t: float) -> float:
 
 @compiled
 def _cells(heights: Heights, numbers: Numbers, at: Three, way: Three, behind: int) -> Met:
-    """Walk from a column, row and height on by `way`, cell by cell; the distance is the share of it. Along a straight line the height over a bilinear cell is a parabola, so its first zero is exact."""
+    """Walk from a column, row and height on by `way`, cell by cell; the distance is the share of it.
+
+    Along a straight line the height over a bilinear cell is a parabola, so its first zero is exact.
+    """
     ca, ra, ha = at
     dc, dr, dh = way
     within = _inside(numbers, ca, ra) and _inside(numbers, ca + dc, ra + dr)
