@@ -40,7 +40,7 @@ def find_pixels(
     """Time and column of n ground points, given as longitude and latitude (deg) and height (m, WGS84), seen between `start` and `stop`; dim "point".
 
     seconds: after `start`; column: fractional; flag: 0 found, 1 not seen in that time by any column, where both are NaN. Newton on the direction in the
-    body from the nearest of a coarse grid of times. A point behind the horizon is found as if the Earth were transparent.
+    body from the nearest of a coarse grid of times. What lies behind the horizon is not seen; what a mountain hides is.
     """
     longitude, latitude, height = (np.atleast_1d(np.asarray(item, dtype=np.float64)) for item in place_deg_m)
     span_s = float((stop - start)[0])
@@ -164,6 +164,8 @@ def _direction(pose: Poses, row: NDArray[np.int64], point: Array, corrections: C
         x, y, z = point.T
         place = np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y, z], axis=-1)
     true = place - origin
+    # the Earth is not transparent: a point that faces away is seen nowhere (the sphere's horizon, good to 0.2 degree)
+    true[np.einsum("ni,ni->n", true, place) >= 0.0] = np.nan
     true /= np.linalg.norm(true, axis=1, keepdims=True)
     return np.einsum("nji,nj->ni", pose.turn[row], aberrated(true, pose.beta[row]))
 

@@ -100,7 +100,8 @@ def _window(path: str | Path, raster: Any, bounds_deg: tuple[float, float, float
     if bounds_deg is not None and raster.transform.is_rectilinear:
         west, south, east, north = transform_bounds("EPSG:4326", raster.crs, *bounds_deg, densify_pts=21)
         corners = [
-            ~raster.transform * corner for corner in ((west, north), (east, south), (west, south), (east, north))
+            _apply(~raster.transform, *corner)
+            for corner in ((west, north), (east, south), (west, south), (east, north))
         ]
         columns, rows = zip(*corners, strict=True)
         # two pixels more on each side, for the bilinear neighbours
@@ -152,7 +153,7 @@ def _on_grid(geoid: str | Path, crs: Any, transform: Any, shape: tuple[int, int]
     # many geoids run from 0 to 360 degrees east
     for turn in (0.0, -360.0, 360.0) if own.is_geographic else (0.0,):
         part = np.full(shape, np.nan, np.float32)
-        shifted = Affine.translation(turn, 0.0) * place
+        shifted = Affine(place.a, place.b, place.c + turn, place.d, place.e, place.f)
         reproject(
             values,
             part,
@@ -199,7 +200,7 @@ def _outline_deg(crs: Any, transform: Any, rows: int, columns: int, source: str)
     zero, one = np.zeros_like(side), np.ones_like(side)
     c = np.concatenate([side, one, side[::-1], zero]) * columns
     r = np.concatenate([zero, side, one, side[::-1]]) * rows
-    x, y = transform * (c, r)
+    x, y = _apply(transform, c, r)
     if crs.to_epsg() == 4326:
         return np.asarray(x), np.asarray(y)
     lon, lat = (np.asarray(values) for values in convert(crs, "EPSG:4326", x, y))
@@ -208,6 +209,10 @@ def _outline_deg(crs: Any, transform: Any, rows: int, columns: int, source: str)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()) or abs(lon[-1] - lon[0]) > 180.0:
         raise OrbitError(f"terrain {source}: holds a pole or leaves its projection; cut it, or convert it to EPSG:4326")
     return lon, lat
+
+
+def _apply(transform: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
 def _projection(crs: Any, lon: Array, lat: Array, centre: float) -> tuple[Array, Array]:

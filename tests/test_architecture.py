@@ -49,7 +49,7 @@ KERNEL = ("errors", "units", "config", "lineage", "uncertainty", "raster", "acqu
 LIGHT: dict[str, tuple[str, ...]] = {
     "calib": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy", "numba"),
     "calib.types": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy"),
-    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib", "numba"),
+    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib", "numba", "rasterio"),
 }
 
 MAX_LINES = 400
