@@ -118,8 +118,8 @@ class Attitude:
         for first, last in self.runs:
             nodes = self.times.tai_ns[first:last]
             if nodes[0] <= high_ns and nodes[-1] >= low_ns:
-                low = max(np.searchsorted(nodes, low_ns, side="right") - _POINTS, 0)
-                high = min(np.searchsorted(nodes, high_ns) + _POINTS, len(nodes))
+                low = max(int(np.searchsorted(nodes, low_ns, side="right")) - _POINTS, 0)
+                high = min(int(np.searchsorted(nodes, high_ns)) + _POINTS, len(nodes))
                 place = sum(len(rows) for rows in kept)
                 kept.append(np.arange(first + low, first + high))
                 runs.append((place, place + high - low))
@@ -211,7 +211,8 @@ def _product(left: Array, right: Array) -> Array:
 
 
 def _conjugate(quaternion: Array) -> Array:
-    return quaternion * np.array([1.0, -1.0, -1.0, -1.0])
+    conjugate: Array = quaternion * np.array([1.0, -1.0, -1.0, -1.0])
+    return conjugate
 
 
 def _vector(quaternion: Array) -> Array:

@@ -167,7 +167,8 @@ def _direction(pose: Poses, row: NDArray[np.int64], point: Array, corrections: C
     # the Earth is not transparent: a point that faces away is seen nowhere (the sphere's horizon, good to 0.2 degree)
     true[np.einsum("ni,ni->n", true, place) >= 0.0] = np.nan
     true /= np.linalg.norm(true, axis=1, keepdims=True)
-    return np.einsum("nji,nj->ni", pose.turn[row], aberrated(true, pose.beta[row]))
+    seen: Array = np.einsum("nji,nj->ni", pose.turn[row], aberrated(true, pose.beta[row]))
+    return seen
 
 
 def aberrated(direction: Array, beta: Array) -> Array:
