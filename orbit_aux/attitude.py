@@ -65,7 +65,8 @@ class Attitude:
             raise OrbitError(
                 f"{name}: the record at {self.times[row].utc_strings()[0]} repeats or goes back in time; sort the records"
             )
-        values /= length[:, None]
+        # what has been of unit length stays to the last bit: an arc answers as the whole
+        values /= np.where(np.abs(length - 1.0) > 1e-15, length, 1.0)[:, None]
         # q and -q are one rotation: the shorter way between neighbours
         flips = np.cumprod(np.where(np.einsum("ij,ij->i", values[1:], values[:-1]) < 0, -1.0, 1.0))
         values[1:] *= flips[:, None]
