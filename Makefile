@@ -19,12 +19,14 @@ $(READY): requirements.lock pyproject.toml .ci/env
 demo: $(READY) demo-products ## products inspected, simulated Moon acquisitions to a report, under Prefect; prints the report's path
 	@$(BIN)/etalon inspect demo-products/dimap --quicklook demo-products/dimap.png
 	@$(BIN)/etalon inspect demo-products/moon/VE_TEST_VSC_1AVALD_THE_MOON_20190118.HDR
+	@$(BIN)/etalon orbit restitute --tracking demo-products/burn/tracking.tdm --initial demo-products/burn/initial.opm --stations demo-products/burn/stations.csv --reference demo-products/burn/truth.oem --output demo-products/orbit
 	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect --set 'acquisitions=[data_samples/moon/*_MOON_*, demo-products/moon]'
 
 demo-products: $(READY)
 	@rm -rf demo-products demo-products.part
 	@$(BIN)/etalon simulate product pleiades-dimap --out demo-products.part/dimap
 	@$(BIN)/etalon simulate system-product data_samples/moon/VENUS_MOON_20190118T081401 --out demo-products.part/moon
+	@$(BIN)/etalon simulate burn tc2a-dv1 --output demo-products.part/burn
 	@mv demo-products.part demo-products
 
 test: $(READY) ## run the tests

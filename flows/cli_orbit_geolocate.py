@@ -1,4 +1,4 @@
-"""The command `etalon orbit geolocate`."""
+"""The commands that look from an orbit: `etalon orbit geolocate` at the ground, `etalon orbit sky` at Moon and Sun."""
 
 from __future__ import annotations
 
@@ -78,4 +78,19 @@ def orbit_geolocate(
         extras,
     )
     for line in lines:
+        print(line)
+
+
+def orbit_sky(
+    orbit: Annotated[Path, typer.Option(metavar="O.oem", help="orbit (CCSDS OEM)")],
+    times: Annotated[Path, typer.Option(metavar="TIMES.csv", help="column utc and any others")],
+    output: Annotated[Path, typer.Option(metavar="OUT.csv", help="the table to write; see docs/geolocation.md")],
+    attitude: Annotated[
+        Path | None, typer.Option(metavar="A.aem", help="attitude (CCSDS AEM): directions in the body too")
+    ] = None,
+) -> None:
+    """Apparent Moon and Sun from the satellite: direction in GCRF and in the body, distance, radius, angle over the Earth's limb, phase of the Moon."""
+    from flows.orbit_sky import write_sky
+
+    for line in write_sky(orbit, times, output, attitude):
         print(line)

@@ -52,7 +52,7 @@ def write_low_orbit(
             (part / "comparison.csv").write_text(table_of(compared), encoding="utf-8")
         text = json.dumps(plain(summary), indent=1, ensure_ascii=False)
         (part / "summary.json").write_text(text + "\n", encoding="utf-8")
-    return _lines(result, summary, settings)
+    return _lines(summary, settings)
 
 
 def _figures(compared: xr.Dataset) -> dict[str, float]:
@@ -75,7 +75,7 @@ def _parameter_rows(result: LowOrbitRestitution) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines(result: LowOrbitRestitution, summary: Mapping[str, Any], settings: Settings) -> list[str]:
+def _lines(summary: Mapping[str, Any], settings: Settings) -> list[str]:
     """What an operator wants to read."""
     size = summary["position_sigma_3d_m"]
     rms = summary["residual_rms_m"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from calib.errors import InputError
 from flows.orbit_inputs import burn_of
@@ -14,7 +15,9 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.fixes import PositionFixes, read_fixes, sorted_fixes
 from orbit_aux.forces import Forces, Impulse, Satellite, Thrust
 from orbit_aux.frames import State, rotation
+from orbit_aux.gravity import read_gravity
 from orbit_aux.opm import Manoeuvre, OrbitParameters
+from orbit_aux.space_weather import read_space_weather
 from orbit_aux.time import Times
 from orbit_aux.tle import is_tle, read_tle
 
@@ -61,8 +64,26 @@ def read_start(path: Path | None, first: Times) -> Start:
         return Start(states, Forces(), orbit.object_name, orbit.object_id)
     parameters = read_opm(path)
     manoeuvres = tuple(_manoeuvre(item, parameters) for item in parameters.manoeuvres)
-    forces = Forces(satellite=_satellite(parameters), manoeuvres=manoeuvres)
+    forces = replace(
+        _models(path, dict(parameters.user_defined)), satellite=_satellite(parameters), manoeuvres=manoeuvres
+    )
     return Start(parameters.state.to("GCRF"), forces, parameters.object_name, parameters.object_id)
+
+
+def _models(path: Path, chosen: dict[str, str]) -> Forces:
+    """Forces by the user-defined words of an OPM: GRAVITY_FIELD (a file beside it), GRAVITY_DEGREE, SPACE_WEATHER (a file), SOLID_TIDES, RELATIVITY (YES)."""
+    known = Forces()
+    gravity = read_gravity(path.parent / chosen["GRAVITY_FIELD"]) if "GRAVITY_FIELD" in chosen else known.gravity
+    if "GRAVITY_DEGREE" in chosen:
+        degree = chosen["GRAVITY_DEGREE"]
+        if not degree.isdecimal():
+            raise OrbitError(f"{path}: USER_DEFINED_GRAVITY_DEGREE {degree!r} is no whole number; correct it")
+        gravity = gravity.truncated(int(degree))
+    weather = known.space_weather
+    if "SPACE_WEATHER" in chosen:
+        weather = read_space_weather(path.parent / chosen["SPACE_WEATHER"])
+    tides, relativity = (chosen.get(name, "NO").upper() == "YES" for name in ("SOLID_TIDES", "RELATIVITY"))
+    return replace(known, gravity=gravity, space_weather=weather, solid_tides=tides, relativity=relativity)
 
 
 def _head(path: Path) -> str:
@@ -87,14 +108,15 @@ def _of_product(path: Path) -> PositionFixes:
     from calib.products.venus_parameters import open_parameters, recognises
 
     if recognises(path):
-        table = open_parameters(path).content
-        if "pdop" not in table:
+        content = open_parameters(path).content
+        if not isinstance(content, xr.Dataset) or "pdop" not in content:
             raise InputError(f"{path}: holds no positions; give a GPSDTA file")
-        table = table.isel(time=np.flatnonzero(table["pdop"].values <= _MOST_PDOP))
+        table = content.isel(time=np.flatnonzero(content["pdop"].values <= _MOST_PDOP))
     else:
-        table = open_acquisition(path, verify=False, images=False).orbit
-        if table is None:
+        carried = open_acquisition(path, verify=False, images=False).orbit
+        if carried is None:
             raise InputError(f"{path}: the product carries no positions; give another file")
+        table = carried
     if table.attrs["frame"] != "ITRF":
         raise InputError(f"{path}: positions in {table.attrs['frame']}, not Earth-fixed; give another file")
     position = table["position"].values

@@ -149,13 +149,16 @@ def _arriving(source: Path | None, epoch: Times, factor: str, follow: bool, endi
 def _lines(stream: TextIO, follow: bool, ending: _Ending) -> Iterator[str]:
     """Whole lines as they come, until the stream ends (followed: never) or an end is asked for."""
     begun = ""
-    while not ending.asked:
+    while follow or not ending.asked:
         ending.waiting = True
         try:
             part = stream.readline()
-            if not part and follow:
+            if not part and follow and not ending.asked:
                 time.sleep(_POLL_S)
         except KeyboardInterrupt:
+            # of a file, what stands in it by now is still read
+            if follow:
+                continue
             break
         finally:
             ending.waiting = False
@@ -163,7 +166,7 @@ def _lines(stream: TextIO, follow: bool, ending: _Ending) -> Iterator[str]:
         if begun.endswith("\n"):
             yield begun
             begun = ""
-        elif not part and not follow:
+        elif not part and (ending.asked or not follow):
             break
     # a line that was cut short is no measurement
     if begun.strip() and not ending.asked:

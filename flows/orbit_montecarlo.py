@@ -80,8 +80,10 @@ def _turned(direction: np.ndarray, right_ascension_deg: float, declination_deg: 
     return np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
 
 
-def montecarlo(experiment: Experiment, starts: int, seed: int, options: BurnOptions, cluster: str) -> xr.Dataset:
-    """One row ("run") for each restitution: `starts` perturbed ones, and a twentieth of them (five at least) for each wrong plan.
+def montecarlo(
+    experiment: Experiment, starts: int, seed: int, options: BurnOptions, cluster: str, *, degraded: bool = True
+) -> xr.Dataset:
+    """One row ("run") for each restitution: `starts` perturbed ones, and a twentieth of them (five at least) for each wrong plan (`degraded`).
 
     case, number, verdict, failure; errors of the semi-major axis at cut-off (from counts until then) and ten minutes later with their sigmas, of the
     inclination, the normalised estimation error squared of the state (6 degrees of freedom) ten minutes after cut-off, and the mean normalised
@@ -90,15 +92,15 @@ def montecarlo(experiment: Experiment, starts: int, seed: int, options: BurnOpti
     quiet = replace(experiment.plan, noise_ms=0.0, after_s=SETTLED_S)
     counts, _ = simulate_burn(experiment.start, experiment.burn, experiment.stations, quiet, seed)
     runs: list[tuple[str, int, Burn]] = [(NOMINAL, number, experiment.planned) for number in range(starts)]
-    degraded = wrong_plans(experiment.planned) if starts else {}
-    for name, plan in degraded.items():
+    plans = wrong_plans(experiment.planned) if degraded else {}
+    for name, plan in plans.items():
         runs += [(name, number, plan) for number in range(max(5, starts // 20))]
     truth = _truth(experiment)
     with open_cluster(cluster) as place:
         pieces = min(len(runs), place.width * _PIECES)
         work = [Work(experiment, counts, truth, tuple(runs[piece::pieces]), seed, options) for piece in range(pieces)]
         rows = [row for part in place.each(run_work, work) for row in part]
-    order = {name: number for number, name in enumerate([NOMINAL, *degraded])}
+    order = {name: number for number, name in enumerate([NOMINAL, *plans])}
     rows.sort(key=lambda row: (order[row["case"]], row["number"]))
     return _dataset(rows)
 

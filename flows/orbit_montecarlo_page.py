@@ -29,6 +29,7 @@ def montecarlo_page(data: xr.Dataset, cases: Sequence[Mapping[str, Any]], name: 
     return BurnPage(
         title=f"Monte Carlo of {name}",
         verdict="all done" if failed == 0 else f"{failed} runs failed",
+        good=failed == 0,
         sentences=[
             f"{data.sizes['run']} restitutions of one true burn, each from a start drawn from its covariance and with noise of its own; "
             "NEES: normalised estimation error squared of the state 10 min after cut-off, 6 expected; NIS: normalised innovation squared, 1 expected."

@@ -40,6 +40,7 @@ def burn_page(answer: Answer, summary: Mapping[str, Any]) -> BurnPage:
     return BurnPage(
         title=f"Orbit of {summary['object_name']} through its burn",
         verdict=verdict,
+        good=verdict == "believed",
         sentences=sentences,
         rows=rows,
         plots=_plots(data, minutes, answer),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ Integers = NDArray[np.int64]
 # beyond the speed of any satellite of the Earth, and of any count that is one
 _FASTEST_MS = 20_000.0
 _LONGEST_COUNT_S = 600.0
+_COLUMNS = ("interval_s", "kind", "transmitter", "receiver", "value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +42,15 @@ class Counts:
         return len(self.measured)
 
 
-def ready_counts(
-    tracking: Tracking, stations: Stations, epoch: Times, sigmas: tuple[float, float]
-) -> Counts:
+def ready_counts(tracking: Tracking, stations: Stations, epoch: Times, sigmas: tuple[float, float]) -> Counts:
     """Counts of `tracking`, times in seconds after `epoch`; the link is the transmitter's number times the number of stations, plus the receiver's.
 
     sigmas: of Doppler (m/s) and range (m), where the tracking gives none. Identical repetitions are dropped and said.
     """
     _check(tracking)
+    # an unknown station is said before anything that it may cause
+    for names in (tracking.transmitter, tracking.receiver):
+        _numbers(stations, names)
     tracking, notes = _in_order(tracking)
     stop = tracking.stop - epoch
     tags = np.stack([stop - tracking.interval_s, stop], axis=1)
@@ -73,16 +76,14 @@ def ready_counts(
 def part_of_tracking(tracking: Tracking, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Tracking:
     """Some of its measurements."""
     sigma = None if tracking.sigma is None else tracking.sigma[rows]
-    names = ("interval_s", "kind", "transmitter", "receiver", "value")
-    columns = {name: getattr(tracking, name)[rows] for name in names}
+    columns: dict[str, Any] = {name: getattr(tracking, name)[rows] for name in _COLUMNS}
     return replace(tracking, stop=tracking.stop[rows], sigma=sigma, **columns)
 
 
 def joined_tracking(parts: list[Tracking]) -> Tracking:
     """The measurements of several, in their order."""
     sigma = None if parts[0].sigma is None else np.concatenate([part.sigma for part in parts if part.sigma is not None])
-    names = ("interval_s", "kind", "transmitter", "receiver", "value")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
     return replace(parts[0], stop=Times.concatenate(part.stop for part in parts), sigma=sigma, **columns)
 
 
@@ -90,10 +91,14 @@ def _check(tracking: Tracking) -> None:
     doppler = tracking.kind == "DOPPLER"
     interval, value = tracking.interval_s, tracking.value
     with np.errstate(invalid="ignore"):
-        faults = (
+        faults: tuple[tuple[NDArray[np.bool_], str, str], ...] = (
             (~np.isin(tracking.kind, KINDS), "is of no known kind", f"use {' or '.join(KINDS)}"),
             (~np.isfinite(value), "is not a number", "remove it"),
-            (doppler & ~((interval > 0) & (interval <= _LONGEST_COUNT_S)), "counts over no sensible interval", "give seconds"),
+            (
+                doppler & ~((interval > 0) & (interval <= _LONGEST_COUNT_S)),
+                "counts over no sensible interval",
+                "give seconds",
+            ),
             (doppler & (np.abs(value) > _FASTEST_MS), "is faster than a satellite", "give m/s (mean of the legs)"),
             (~doppler & ~((value > 1e5) & (value < 1e9)), "is no distance of a satellite", "give metres"),
         )

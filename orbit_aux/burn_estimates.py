@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -40,7 +41,9 @@ class Estimates:
 def of_stretch(stretch: Stretch, counts: Counts) -> Estimates:
     """Estimates after each epoch of `stretch`."""
     reference, shifts, roots = stretch.reference, stretch.shifts, stretch.roots
-    ends = np.flatnonzero(np.diff(counts.epoch[stretch.first : stretch.stop], append=counts.epoch[stretch.stop - 1] + 1))
+    ends = np.flatnonzero(
+        np.diff(counts.epoch[stretch.first : stretch.stop], append=counts.epoch[stretch.stop - 1] + 1)
+    )
     at = counts.tags[stretch.first : stretch.stop, 1][ends]
     state, state_root = _states(reference, at, shifts, roots)
     parameters = reference.parameters + shifts
@@ -73,13 +76,6 @@ def semi_major_axis(state: Array) -> tuple[Array, Array]:
     return elements[:, 0], element_derivatives(state[:, :3], state[:, 3:])[:, 0]
 
 
-def table(stretch: Stretch, counts: Counts, tracking: Tracking, axes: Array) -> xr.Dataset:
-    """The rows of the measurements of `stretch`, of which `tracking` tells; `axes` are the Veis axes in GCRF."""
-    epoch = counts.epoch[stretch.first : stretch.stop]
-    tests = stretch.innovations, stretch.variances, stretch.accepted
-    return dataset(of_stretch(stretch, counts), epoch - epoch[0], tracking, tests, axes, stretch.reference.model.burn)
-
-
 def dataset(
     estimates: Estimates,
     row: NDArray[np.int64],
@@ -93,7 +89,7 @@ def dataset(
     one = "measurement"
     unit = ["m" if kind == "RANGE" else "m/s" for kind in tracking.kind.tolist()]
     units = "m/s" if "m" not in unit else "m/s (DOPPLER), m (RANGE)"
-    variables: dict[str, tuple[tuple[str, ...], Array, dict[str, str]]] = {
+    variables: dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, str]]] = {
         "transmitter": ((one,), tracking.transmitter, {"units": "1"}),
         "receiver": ((one,), tracking.receiver, {"units": "1"}),
         "kind": ((one,), tracking.kind, {"units": "1"}),

@@ -103,7 +103,7 @@ def _least_squares(
     size = len(z)
     whole = triangle(rows, model.root, errors * sigma, weights / sigma, z)
     right = whole[:size, size]
-    step = np.linalg.solve(whole[:size, :size], right)
+    step = np.asarray(np.linalg.solve(whole[:size, :size], right), dtype=np.float64)
     return step, whole[:size, :size], float(np.sqrt(right @ right))
 
 

@@ -1,3 +1,5 @@
+# compiled loops take arrays and numbers, not objects, and calls inside them are not free
+# ruff: noqa: PLR0913, C901, SIM102, SIM108
 """The loops of burn restitution, compiled: trajectory with its partial derivatives, counted Doppler, square-root updates.
 
 Parameters: 0-2 position, 3-5 velocity (GCRF, at the epoch), 6-8 force (N, in the axes of the burn), 9 exhaust speed (m/s) or flow (kg/s),

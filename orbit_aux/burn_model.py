@@ -62,9 +62,7 @@ class BurnModel:
         """The same over a longer time where needed."""
         if self.first_s <= first_s - _MARGIN_S and last_s + AFTER_S <= self.last_s:
             return self
-        return replace(
-            self, first_s=min(self.first_s, first_s - _MARGIN_S), last_s=max(self.last_s, last_s + AFTER_S)
-        )
+        return replace(self, first_s=min(self.first_s, first_s - _MARGIN_S), last_s=max(self.last_s, last_s + AFTER_S))
 
     def with_spin(self, rate_rads: float, origin_s: float) -> BurnModel:
         """The same with an antenna that turns at about `rate_rads`, its angle counted from `origin_s`."""

@@ -25,8 +25,10 @@ _AFTER_SWITCH_S = (10.0, 30.0, 90.0, 300.0)
 _GATE, _OPEN_GATE = 6.0, 30.0
 # epochs in a row of which most counts disagree (3 sigma) before another explanation is sought
 _PATIENCE = 2
-# epochs after such a search in which no other is made
-_QUIET = 10
+# epochs after such a search in which no other is made, and after how many searches these double each time
+_QUIET, _SEARCHES = 10, 8
+# unplanned fits, after which the model is plainly wrong and only planned ones are made
+_UNPLANNED = 60
 # what a switch may move and the spin's angle may turn before counts are no longer linear
 _SWITCH_S, _ANGLE_RAD = 0.5, 0.2
 # chi-square by which another model must be better
@@ -65,7 +67,10 @@ class RealTimeFilter:
         self._state = np.zeros(2, dtype=np.int64)
         self._fitted_s = -np.inf
         self._quiet_epoch = -1
+        self._searches = 0
+        self._unplanned = 0
         self._converged = False
+        self._convention_known = False
 
     def take(self, counts: Counts, stop: int) -> None:
         """Counts from the last taken to `stop`, one epoch after the other; all earlier ones must still be in `counts`."""
@@ -97,7 +102,7 @@ class RealTimeFilter:
         due = self._fitted_s + max(_FIRST_FIT_S, _GROWTH * (self._fitted_s - first))
         plan = self.model.mean[IGNITION], self.model.mean[CUT_OFF]
         later = [t + after for t in plan for after in _AFTER_SWITCH_S if t + after > self._fitted_s + 1.0]
-        return min([due, *later])
+        return float(min([due, *later]))
 
     def _next_fit(self, counts: Counts, stop: int) -> int:
         """Number of counts, at whole epochs, to the next planned fit or `stop`."""
@@ -149,6 +154,8 @@ class RealTimeFilter:
     def _greatest(self) -> Array:
         """Shifts of the parameters beyond which counts are no longer linear."""
         greatest = np.full(len(self._shift), np.inf)
+        if self._unplanned > _UNPLANNED:
+            return greatest
         greatest[[IGNITION, CUT_OFF]] = _SWITCH_S
         if self.model.spinning:
             greatest[SPIN] = _ANGLE_RAD
@@ -157,15 +164,20 @@ class RealTimeFilter:
     def _renew(self, counts: Counts) -> None:
         """A fit of all counts so far, about which to go on; where counts disagree, the best of the explanations."""
         disagreement = self._state[1] == 2
+        self._unplanned += int(self._state[1] > 0)
         self._state[:] = 0
         z = self.estimate()
-        if self.fits == 0:
-            refuse_wrong_convention(self.model, counts, self.taken)
+        if not self._convention_known:
+            self._convention_known = refuse_wrong_convention(self.model, counts, self.taken)
         iterations = 4 if not disagreement else 8
         best = fit(self.model, counts, self.taken, z, iterations=iterations)
         if disagreement:
             best = self._early_cut_off(counts, best)
-            self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET
+            # where nothing explains the counts, later searches will hardly do: ever fewer
+            self._searches += 1
+            self._quiet_epoch = int(counts.epoch[self.taken - 1]) + _QUIET * 2 ** min(
+                max(self._searches - _SEARCHES, 0), 10
+            )
         best = better_model(best, counts, self._spin, self._decide)
         self._adopt(counts, best)
 
@@ -205,7 +217,9 @@ def better_model(found: Fit, counts: Counts, spin: str, decide_light_time: bool)
         found = _with_spin(found, counts)
     if decide_light_time:
         model = found.reference.model
-        other = fit(replace(model, light_time=not model.light_time), counts, found.count, found.normalised, iterations=3)
+        other = fit(
+            replace(model, light_time=not model.light_time), counts, found.count, found.normalised, iterations=3
+        )
         if badness(other) < badness(found) - _BETTER:
             return other
     return found

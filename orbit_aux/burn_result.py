@@ -12,10 +12,12 @@ from orbit_aux.burn_counts import Counts
 from orbit_aux.burn_estimates import elements_of, semi_major_axis
 from orbit_aux.burn_fit import Fit, fit
 from orbit_aux.burn_model import CUT_OFF, FLOW, FORCE, IGNITION, SPIN, BurnModel, Reference
-from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, poor
+from orbit_aux.burn_monitor import RealTimeFilter, badness, better_model, misfit, poor
 from orbit_aux.consistency import mean_band
 from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.count_kernels import states_at
+from orbit_aux.doppler_check import CONVENTIONS
+from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
@@ -25,6 +27,8 @@ Array = NDArray[np.float64]
 #: minutes after cut-off at which the paper's operators read the converged orbit
 LATER_S = 600.0
 _BETTER = 12.0
+# mean square of residuals, and distance from the plan, beyond which another convention of the Doppler is tried
+_WRONG, _FAR_SIGMAS = 2.0, 5.0
 # a less probable treatment of light time is left out of the answer
 _NEGLIGIBLE = 1e-4
 # so far from the plan's exhaust speed the plan's flow may be what holds
@@ -42,7 +46,9 @@ class Conclusion:
     @property
     def share(self) -> float:
         """Probability of the other treatment of light time."""
-        return float(np.exp(-0.5 * self.margin) / (1.0 + np.exp(-0.5 * self.margin))) if np.isfinite(self.margin) else 0.0
+        return (
+            float(np.exp(-0.5 * self.margin) / (1.0 + np.exp(-0.5 * self.margin))) if np.isfinite(self.margin) else 0.0
+        )
 
     def states(self, at_s: Array) -> tuple[Array, Array]:
         """States (n, 6) and square roots of their covariances (n, 6, m), seconds after the model's epoch.
@@ -66,6 +72,8 @@ def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_ti
         best = better_model(best, counts, spin, decide_light_time)
     if poor(best) and best.reference.model.spinning:
         best = _other_turns(best, counts)
+    if misfit(best) > _WRONG or np.abs(best.normalised[:9]).max() > _FAR_SIGMAS:
+        refuse_other_convention(best, counts, spin)
     if abs(best.normalised[FLOW]) > _FLOW_SIGMAS:
         best = _planned_flow(best, counts)
     if not decide_light_time:
@@ -74,6 +82,24 @@ def conclude(filter_: RealTimeFilter, counts: Counts, spin: str, decide_light_ti
     other = fit(replace(model, light_time=not model.light_time), counts, best.count, best.normalised)
     best, other = (best, other) if badness(best) <= badness(other) else (other, best)
     return Conclusion(best, other, badness(other) - badness(best))
+
+
+def refuse_other_convention(best: Fit, counts: Counts, spin: str) -> None:
+    """An error where the counts, read under another convention, are explained so much better that they surely follow it."""
+    limit = 0.3 * badness(best)
+    for factor, look, remedy in CONVENTIONS:
+        other_counts = replace(
+            counts, measured=np.where(counts.interval > 0, factor * counts.measured, counts.measured)
+        )
+        model = best.reference.model.without_spin()
+        other = fit(model, other_counts, best.count, np.zeros_like(best.normalised))
+        if poor(other):
+            other = better_model(other, other_counts, spin, False)
+        if badness(other) < limit and misfit(other) < _WRONG and np.abs(other.normalised[:9]).max() < _FAR_SIGMAS:
+            raise OrbitError(
+                f"{counts.tracking.source}: the Doppler does not fit the plan (mean square of residuals {misfit(best):.3g} sigma squared), "
+                f"but does if taken as {look}; {remedy}"
+            )
 
 
 def _other_turns(best: Fit, counts: Counts) -> Fit:
@@ -149,12 +175,12 @@ def summary_of(
     number = int(found.kept.sum())
     band = mean_band(number)
     real_time = _real_time_nis(filter_)
-    target = _target(model)
+    planned = target(model)
     doubts = _doubts(conclusion, counts, tracking, state, root)
     return {
         "verdict": doubts[0],
         "reasons": doubts[1],
-        "notes": [*dict.fromkeys([*notes, *filter_.notes, *_remarks(conclusion, counts)])],
+        "notes": [*dict.fromkeys([*notes, *filter_.notes, *_remarks(conclusion)])],
         "measurements": {"given": len(counts), "kept": number, "left_out": len(counts) - number},
         "first_count_utc": tracking.start.min().utc_strings(3)[0],
         "last_count_utc": tracking.stop.max().utc_strings(3)[0],
@@ -170,10 +196,10 @@ def summary_of(
         "thrust": _thrust(model, found, sigma),
         "spin": _spin(model, parameters, sigma),
         "biases_ms": _biases(parameters, sigma),
-        "at_cut_off": _orbit(model, at[0], state[:1], root[:1], axes),
-        "ten_minutes_later": _orbit(model, at[1], state[1:], root[1:], axes),
-        "planned": {"semi_major_axis_km": target / 1e3},
-        "achieved_less_planned_km": float(semi_major_axis(state[:1])[0][0] - target) / 1e3,
+        "at_cut_off": orbit_at(model.epoch + at[0], state[:1], root[:1], axes),
+        "ten_minutes_later": orbit_at(model.epoch + at[1], state[1:], root[1:], axes),
+        "planned": {"semi_major_axis_km": planned / 1e3},
+        "achieved_less_planned_km": float(semi_major_axis(state[:1])[0][0] - planned) / 1e3,
         "constants": {"mu_m3s2": EARTH_MU_M3S2, "radius_m": EARTH_RADIUS_M, "j2": EARTH_J2},
         "elements_in": "Veis axes frozen at ignition",
     }
@@ -189,7 +215,7 @@ def _real_time_nis(filter_: RealTimeFilter) -> dict[str, Any]:
     return {"mean": float(values.mean()), "band_95": list(mean_band(len(values))), "count": len(values)}
 
 
-def _target(model: BurnModel) -> float:
+def target(model: BurnModel) -> float:
     planned = Reference.of(model, model.mean)
     state = states_at(planned.times, planned.nodes, model.mean[CUT_OFF : CUT_OFF + 1])[:, :, 0]
     return float(semi_major_axis(state)[0][0])
@@ -251,18 +277,24 @@ def _biases(parameters: Array, sigma: Array) -> list[dict[str, float]] | None:
     return [{"value": float(v), "sigma": float(s)} for v, s in zip(parameters[15:], sigma[15:], strict=True)]
 
 
-def _orbit(model: BurnModel, at_s: float, state: Array, root: Array, axes: Array) -> dict[str, Any]:
+def orbit_at(time: Times, state: Array, root: Array, axes: Array) -> dict[str, Any]:
     values, sigmas = elements_of(state, root, axes)
     spread = np.sqrt(np.sum(root[0] ** 2, axis=1))
     result: dict[str, Any] = {
-        "utc": (model.epoch + at_s).utc_strings(3)[0],
+        "utc": time.utc_strings(3)[0],
         "position_gcrf_m": state[0, :3].tolist(),
         "velocity_gcrf_ms": state[0, 3:].tolist(),
         "position_sigma_m": spread[:3].tolist(),
         "velocity_sigma_ms": spread[3:].tolist(),
     }
     for name, value in values.items():
-        unit = "_km" if name == "semi_major_axis" else "_deg" if name.endswith(("gitude", "ion", "gee", "ode", "aly")) else ""
+        unit = (
+            "_km"
+            if name == "semi_major_axis"
+            else "_deg"
+            if name.endswith(("gitude", "ion", "gee", "ode", "aly"))
+            else ""
+        )
         share = 1e-3 if unit == "_km" else 1.0
         result[name + unit] = float(value[0]) * share
         result[name + "_sigma" + unit] = float(sigmas[name][0]) * share
@@ -280,9 +312,13 @@ def _doubts(
     mean, high = found.cost / max(number, 1), mean_band(number, probability=0.9999)[1]
     refused = found.scale > 3.0 or number < 0.5 * found.count
     if found.scale > 1.0:
-        reasons.append(f"residuals are {found.scale:.2g} times their sigma: the motion or the counts are not as modelled")
+        reasons.append(
+            f"residuals are {found.scale:.2g} times their sigma: the motion or the counts are not as modelled"
+        )
     elif mean > high:
-        reasons.append(f"mean normalised residual {mean:.3f} is above {high:.3f}: sigma is too small or the model lacks something")
+        reasons.append(
+            f"mean normalised residual {mean:.3f} is above {high:.3f}: sigma is too small or the model lacks something"
+        )
     if number < 0.95 * found.count:
         reasons.append(f"{found.count - number} of {found.count} counts were left out as outliers")
     moved = (
@@ -308,7 +344,7 @@ def _doubts(
     return ("refused" if refused else "doubtful" if reasons else "believed"), reasons
 
 
-def _remarks(conclusion: Conclusion, counts: Counts) -> list[str]:
+def _remarks(conclusion: Conclusion) -> list[str]:
     model = conclusion.fit.reference.model
     if conclusion.other is None:
         return []

@@ -66,7 +66,9 @@ class TrueTrajectory:
 def true_trajectory(start: State, burn: Burn, before_s: float, after_s: float, forces: str = "j2") -> TrueTrajectory:
     """The motion through `burn` from `start` (one state not yet burning, before or at ignition), covering the time of a tracking plan."""
     if len(start.times) != 1 or (start.times - burn.ignition)[0] > 0:
-        raise OrbitError(f"simulation from {start.times!r} of a burn at {burn.ignition!r}: give one start, at ignition or before")
+        raise OrbitError(
+            f"simulation from {start.times!r} of a burn at {burn.ignition!r}: give one start, at ignition or before"
+        )
     here = start.to("GCRF")
     to_start = float((start.times - burn.ignition)[0])
     at_start = np.concatenate([here.position_m[0], here.velocity_ms[0], [burn.mass_kg]])
@@ -149,7 +151,7 @@ def _tracking(
     trajectory: TrueTrajectory, burn: Burn, stations: Stations, plan: TrackingPlan, rng: np.random.Generator
 ) -> Tracking:
     number = int((plan.before_s + burn.duration_s + plan.after_s) / plan.interval_s)
-    tags = -plan.before_s + plan.interval_s * np.arange(number + 1)
+    tags: Array = -plan.before_s + plan.interval_s * np.arange(number + 1, dtype=np.float64)
     phase = rng.uniform(0.0, 2.0 * np.pi)
     columns = []
     for receiver in plan.receivers:

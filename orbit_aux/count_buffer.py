@@ -31,7 +31,7 @@ class CountBuffer:
                     f"{new.tracking.source}: the counts ending {new.tracking.stop[0].utc_strings(3)[0]} come after those ending "
                     f"{self._last.tracking.stop[-1].utc_strings(3)[0]}: a stream must give whole epochs in order (or restitute the file)"
                 )
-            shift = int(self._arrays["epoch"][self.size - 1]) + 1  # type: ignore[call-overload]
+            shift = int(self._arrays["epoch"][self.size - 1]) + 1
         stop = self.size + len(new)
         for name in _COLUMNS:
             values = getattr(new, name)

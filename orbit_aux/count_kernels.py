@@ -1,3 +1,5 @@
+# compiled loops take arrays and numbers, not objects, and calls inside them are not free
+# ruff: noqa: PLR0913, C901
 """Counted Doppler of a trajectory with its partial derivatives, and the square-root filter that takes counts one by one; compiled."""
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from orbit_aux.compiled import compiled, compiled_fast
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS
 
 _C = SPEED_OF_LIGHT_MS
+_FIRST_DELAY_S = 0.1
 _EARTH_RATE_SQUARED = EARTH_ROTATION_RATE_RADS**2
 
 
@@ -121,7 +124,8 @@ def _path(
     """
     spinning, travel = settings[2] > 0, settings[0] > 0
     down, bounce = 0.0, tag
-    rounds = 2 if travel else 1
+    # the first count of a link has no earlier delay to begin from
+    rounds = (5 if settings[3] == _FIRST_DELAY_S else 3) if travel else 1
     if travel:
         bounce = tag - settings[3]
     i = hint
@@ -183,7 +187,7 @@ def predict(
     kept, kept_rows = np.full((links, 3), np.nan), np.zeros((links, FIXED))
     settled = np.empty(4)
     settled[:3] = settings[:3]
-    kept[:, 2] = 0.1
+    kept[:, 2] = _FIRST_DELAY_S
     antenna_axes(parameters, frame, nodes[0, :, 0], axes)
     hint = 0
     for n in range(len(values)):
@@ -306,7 +310,8 @@ def filter_epochs(
     """Counts into `root` and `shift`, one after the other, until one of the limits asks for a new reference; returns how many were taken.
 
     counts: values and rows of the reference, measured, sigma, epoch number, time by which a change of spin rate turns the angle (s);
-    limits: gate (sigmas), epochs that may disagree in a row, greatest shift of each parameter (of the spin rate: greatest angle, rad). log: innovation, variance, (by epoch) shift and root after it, accepted.
+    limits: gate (sigmas), epochs that may disagree in a row, greatest shift of each parameter (of the spin rate: greatest angle, rad).
+    log: innovation, variance, (by epoch) shift and root after it, accepted.
     state: 0 epochs disagreeing so far, 1 (out) why it stopped: 0 end, 1 left the linear range, 2 disagreement.
     """
     values, rows, measured, sigma, epoch, turning = counts

@@ -12,7 +12,7 @@ from orbit_aux.errors import OrbitError
 Array = NDArray[np.float64]
 
 #: what the value would have to be multiplied by, what it looks like, and the remedy
-_CONVENTIONS = (
+CONVENTIONS = (
     (-1.0, "of the opposite sign", "change the sign: V > 0 when the satellite recedes"),
     (0.5, "the sum of the legs", "halve it, or say that it is the sum (mean of the legs is expected)"),
     (2.0, "half the mean of the legs", "double it"),
@@ -25,32 +25,40 @@ _CONVENTIONS = (
 )
 # a spinning antenna adds up to this, m/s
 _SPIN_MS = 0.8
-# medians of |difference| / sigma: beyond the first the start and the counts disagree, below the second they agree
+# a quarter of |difference| / sigma beyond the first: start and counts disagree; below the second: they agree
 _FAR, _NEAR = 6.0, 3.0
+# expected values must be so many sigmas large, for a factor to be told from chance
+_TELLING = 8.0
 
 
-def refuse_wrong_convention(model: BurnModel, counts: Counts, count: int) -> None:
-    """Nothing where the first `count` values, as they are, or no other reading of them agree with the start orbit; else an error that says which does."""
+def refuse_wrong_convention(model: BurnModel, counts: Counts, count: int) -> bool:
+    """Whether the first `count` values agree with the start orbit and could not under another convention; an error where another one agrees alone."""
     reference = Reference.of(model, model.mean)
     values, rows = reference.predict(counts, 0, count)
     spread = rows @ model.root
     sigma = np.sqrt(np.sum(spread**2, axis=1) + counts.sigma[:count] ** 2 + _SPIN_MS**2)
     doppler = counts.interval[:count] > 0
+    certain = True
     for link in np.unique(counts.link[:count][doppler]):
         mine = doppler & (counts.link[:count] == link)
         measured, expected, scatter = counts.measured[:count][mine], values[mine], sigma[mine]
-        if _distance(measured, expected, scatter) < _FAR:
+        telling = _upper(np.abs(expected) / scatter) > _TELLING
+        as_is = _upper(np.abs(measured - expected) / scatter)
+        if as_is < _FAR or not telling:
+            certain = certain and telling and as_is < _NEAR
             continue
-        distances = [_distance(factor * measured, expected, scatter) for factor, _, _ in _CONVENTIONS]
+        certain = False
+        distances = [_upper(np.abs(factor * measured - expected) / scatter) for factor, _, _ in CONVENTIONS]
         best = int(np.argmin(distances))
-        if distances[best] < _NEAR and distances[best] < 0.2 * _distance(measured, expected, scatter):
-            row = int(np.argmax(mine))
-            _, look, remedy = _CONVENTIONS[best]
+        if distances[best] < _NEAR and distances[best] < 0.2 * as_is:
+            _, look, remedy = CONVENTIONS[best]
+            largest = int(np.argmax(np.abs(expected)))
             raise OrbitError(
-                f"{counts.tracking.source}: Doppler of {counts.tracking.transmitter[row]}-{counts.tracking.receiver[row]} is "
-                f"{measured[0]:.6g} m/s where the start orbit gives {expected[0]:.6g} m/s: it looks like {look}; {remedy}"
+                f"{counts.tracking.source}: Doppler is {measured[largest]:.6g} m/s where the plan gives "
+                f"{expected[largest]:.6g} m/s: it looks like {look}; {remedy}"
             )
+    return certain
 
 
-def _distance(measured: Array, expected: Array, sigma: Array) -> float:
-    return float(np.median(np.abs(measured - expected) / sigma))
+def _upper(values: Array) -> float:
+    return float(np.percentile(values, 75.0))

@@ -6,6 +6,8 @@ singular at 180 deg of inclination only. Keplerian: a (m), e, i, omega, Omega, M
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ KEPLERIAN = ("semi_major_axis", "eccentricity", "inclination", "argument_of_peri
 _STEP = 1e-30
 
 
-def equinoctial(position_m: Array, velocity_ms: Array) -> Array:
+def equinoctial(position_m: NDArray[Any], velocity_ms: NDArray[Any]) -> NDArray[Any]:
     """Elements (n, 6) of states (n, 3); real or, for derivatives by a complex step, complex."""
     r, v = position_m, velocity_ms
     radius = np.sqrt(_dot(r, r))
@@ -32,7 +34,7 @@ def equinoctial(position_m: Array, velocity_ms: Array) -> Array:
     eccentricity = np.cross(v, momentum) / EARTH_MU_M3S2 - r / radius[..., None]
     k, h = _dot(eccentricity, f), _dot(eccentricity, g)
     longitude = _angle(_dot(r, g) / radius, _dot(r, f) / radius)
-    elements: Array = np.stack([a, k, h, p, q, longitude], axis=-1)
+    elements: NDArray[Any] = np.stack([a, k, h, p, q, longitude], axis=-1)
     return elements
 
 
@@ -49,15 +51,13 @@ def cartesian(elements: Array) -> tuple[Array, Array]:
     return position, velocity
 
 
-def keplerian(elements: Array) -> Array:
+def keplerian(elements: NDArray[Any]) -> NDArray[Any]:
     """Keplerian elements (n, 6) of equinoctial ones, angles from 0 to 2 pi. On a circle or the equator the angles are as good as their sums."""
     a, k, h, p, q, longitude = np.moveaxis(np.asarray(elements), -1, 0)
     e = np.sqrt(k * k + h * h)
     node, perigee = _angle(p, q), _angle(h, k)
     anomaly = longitude - perigee
-    eccentric = 2.0 * _arctan(
-        np.sqrt(1.0 - e) * np.sin(anomaly / 2.0), np.sqrt(1.0 + e) * np.cos(anomaly / 2.0)
-    )
+    eccentric = 2.0 * _arctan(np.sqrt(1.0 - e) * np.sin(anomaly / 2.0), np.sqrt(1.0 + e) * np.cos(anomaly / 2.0))
     mean = eccentric - e * np.sin(eccentric)
     turn = 2.0 * np.pi
     inclination = 2.0 * np.arctan(np.sqrt(p * p + q * q))
@@ -144,7 +144,8 @@ def gauss_matrix(elements: Array) -> Array:
         (0.0, 0.0, 0.5 * r * s2 * c),
         (0.0, 0.0, r * z),
     )
-    return np.array(rows) / momentum
+    coefficients: Array = np.array(rows) / momentum
+    return coefficients
 
 
 def _equinoctial_axes(p: Array, q: Array) -> tuple[Array, Array]:

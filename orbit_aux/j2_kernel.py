@@ -11,9 +11,12 @@ from orbit_aux.compiled import compiled_fast
 
 Array = NDArray[np.float64]
 
+# the pole moves 1e-8 rad meanwhile: centimetres a month
+_HELD_S = 120.0
+
 
 @compiled_fast
-def _pull(  # noqa: PLR0913
+def _pull(
     x: float, y: float, z: float, px: float, py: float, pz: float, mu: float, oblateness: float
 ) -> tuple[float, float, float]:
     inverse2 = 1.0 / (x * x + y * y + z * z)
@@ -25,24 +28,26 @@ def _pull(  # noqa: PLR0913
 
 
 @compiled_fast
-def j2_steps(  # noqa: PLR0913
+def j2_steps(
     state: Array, axes: Array, spacing: float, mu: float, oblateness: float, step: float, every: int, states: Array
 ) -> None:
     """Fills `states` (n, 6) with the state (m, m/s) after each `every` steps of `step` seconds; `oblateness` is 3/2 J2 Re^2.
 
-    The axis of oblateness runs linearly through the rows of `axes`, `spacing` seconds apart (one row more than time has), and is held within a step.
+    The axis of oblateness runs linearly through the rows of `axes`, `spacing` seconds apart (one row more than time has), held for two minutes.
     """
     x, y, z, u, v, w = state
     half, sixth = 0.5 * step, step / 6.0
-    taken = 0
+    px, py, pz = axes[0]
+    taken, held = 0, max(int(_HELD_S / step), 1)
     for row in range(len(states)):
         for _ in range(every):
-            place = (taken + 0.5) * step / spacing
-            node = int(place)
-            share = place - node
-            px = axes[node, 0] + share * (axes[node + 1, 0] - axes[node, 0])
-            py = axes[node, 1] + share * (axes[node + 1, 1] - axes[node, 1])
-            pz = axes[node, 2] + share * (axes[node + 1, 2] - axes[node, 2])
+            if taken % held == 0:
+                place = min((taken + 0.5 * held) * step / spacing, len(axes) - 1.000001)
+                node = int(place)
+                share = place - node
+                px = axes[node, 0] + share * (axes[node + 1, 0] - axes[node, 0])
+                py = axes[node, 1] + share * (axes[node + 1, 1] - axes[node, 1])
+                pz = axes[node, 2] + share * (axes[node + 1, 2] - axes[node, 2])
             taken += 1
             ax, ay, az = _pull(x, y, z, px, py, pz, mu, oblateness)
             u2, v2, w2 = u + half * ax, v + half * ay, w + half * az

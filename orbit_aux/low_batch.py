@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -200,5 +201,5 @@ def pieces_of(name: str, carrier: int, edges: Sequence[float] | Array, sigma: fl
     """Pieces of one carrier between successive `edges` (s)."""
     return [
         Piece(f"{name}_{number}", carrier, float(low), float(high), sigma, empirical=empirical)
-        for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for number, (low, high) in enumerate(itertools.pairwise(edges))
     ]

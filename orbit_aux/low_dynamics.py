@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,13 +23,15 @@ from orbit_aux.forces import (
     MOON_MU_M3S2,
     SUN_MU_M3S2,
     Forces,
-    Impulse,
     Thrust,
 )
 from orbit_aux.frames import rotation
 from orbit_aux.gravity import gravity_tables
 from orbit_aux.low_kernel import integrate, quintic
+from orbit_aux.low_parameters import Parameter, parameters_of
 from orbit_aux.time import Times
+
+__all__ = ["Course", "Engine", "Parameter", "Trajectory", "follow", "make_course", "parameters_of"]
 
 Array = NDArray[np.float64]
 
@@ -47,30 +50,6 @@ _WAVES = {"": kernel.CONSTANT, "cos": kernel.COSINE, "sin": kernel.SINE}
 _LOWEST_RADIUS_M = 6_451_000.0
 # steps between two switches or fixes may be short, but not nothing
 _SHORTEST_S = 1e-6
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number on which forces depend, between `start_s` and `stop_s` after the epoch; `sigma` > 0: estimated, with that standard deviation a priori.
-
-    kind: drag, light (scales), force (N), acceleration (m/s2), impulse (m/s), switch (s, of the manoeuvre number `owner`; component -1 ignition, +1 cut-off, 0 impulse).
-    """
-
-    name: str
-    kind: str
-    value: float
-    sigma: float
-    start_s: float
-    stop_s: float
-    axes: str = "RSW"
-    component: int = 0
-    wave: str = ""
-    owner: int = -1
-
-    @property
-    def unit(self) -> str:
-        units = {"force": "N", "acceleration": "m/s2", "impulse": "m/s", "switch": "s"}
-        return units.get(self.kind, "1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,31 +95,6 @@ class Trajectory:
         return values
 
 
-def parameters_of(forces: Forces, epoch: Times, duration_s: float) -> list[Parameter]:
-    """Parameters of the forces themselves: scales of drag and solar pressure (fixed at 1), and the manoeuvres of the course."""
-    result = []
-    if forces.drag:
-        result.append(Parameter("drag", "drag", 1.0, 0.0, 0.0, duration_s))
-    if forces.solar_pressure:
-        result.append(Parameter("solar_pressure", "light", 1.0, 0.0, 0.0, duration_s))
-    for number, manoeuvre in enumerate(forces.manoeuvres):
-        if isinstance(manoeuvre, Impulse):
-            at_s = float((manoeuvre.time - epoch)[0])
-            sigmas = np.broadcast_to(manoeuvre.sigma_ms, 3)
-            for component, letter in enumerate(_letters(manoeuvre.axes)):
-                value, sigma = float(manoeuvre.delta_v_ms[component]), float(sigmas[component])
-                name = f"impulse_{number}_{letter}"
-                result.append(
-                    Parameter(name, "impulse", value, sigma, at_s, at_s, manoeuvre.axes, component, owner=number)
-                )
-            if manoeuvre.sigma_time_s > 0:
-                name, sigma = f"impulse_{number}_time", manoeuvre.sigma_time_s
-                result.append(Parameter(name, "switch", 0.0, sigma, at_s, at_s, manoeuvre.axes, 0, owner=number))
-        else:
-            result += _thrust_parameters(number, manoeuvre, epoch)
-    return result
-
-
 def make_course(
     epoch: Times,
     duration_s: float,
@@ -159,7 +113,7 @@ def make_course(
     inside = np.concatenate([inside[:1], inside[1:][np.diff(inside) > _SHORTEST_S / 2]])
     inside[-1] = duration
     pieces = []
-    for low, high in zip(inside[:-1], inside[1:], strict=True):
+    for low, high in itertools.pairwise(inside):
         count = max(int(np.ceil((high - low) / step_s - 1e-9)), 1)
         pieces.append(low + (high - low) / count * np.arange(count))
     edges = np.concatenate([*pieces, inside[-1:]])
@@ -216,31 +170,6 @@ class Engine:
                 f"the orbit falls below a radius of {_LOWEST_RADIUS_M / 1e3:.0f} km near {where}: it hits the Earth; correct "
                 "the start, its frame, its units or the drag"
             )
-
-
-def _letters(axes: str) -> tuple[str, ...]:
-    return ("x", "y", "z") if axes == "GCRF" else tuple(axes.lower())
-
-
-def _thrust_parameters(number: int, thrust: Thrust, epoch: Times) -> list[Parameter]:
-    start_s, stop_s = float((thrust.start - epoch)[0]), float((thrust.stop - epoch)[0])
-    sigmas = np.broadcast_to(thrust.sigma_n, 3)
-    result = [
-        Parameter(
-            f"thrust_{number}_{letter}", "force", float(thrust.force_n[component]), float(sigmas[component]),
-            start_s, stop_s, thrust.axes, component, owner=number,
-        )
-        for component, letter in enumerate(_letters(thrust.axes))
-    ]  # fmt: skip
-    for name, at_s, sign, sigma in (
-        ("start", start_s, -1, thrust.sigma_start_s),
-        ("stop", stop_s, 1, thrust.sigma_stop_s),
-    ):
-        if sigma > 0:
-            result.append(
-                Parameter(f"thrust_{number}_{name}", "switch", 0.0, sigma, at_s, at_s, thrust.axes, sign, owner=number)
-            )
-    return result
 
 
 def _edges(item: Parameter) -> tuple[float, ...]:
@@ -330,9 +259,3 @@ def _scheme() -> tuple[Array, Array, Array]:
         np.ascontiguousarray(DOP853.B[:stages]),
         np.ascontiguousarray(DOP853.C[:stages]),
     )
-
-
-def with_values(parameters: Sequence[Parameter], values: Array) -> list[Parameter]:
-    """The same parameters with new values of the estimated ones, in their order."""
-    new = iter(values.tolist())
-    return [replace(item, value=next(new)) if item.sigma > 0 else item for item in parameters]

@@ -30,6 +30,7 @@ _SETTLED_SWITCH = 0.5
 # measured scatter beyond the stated sigma by more than this is believed
 _TOLERATED = 1.25
 _LEAST_SIGMA_M = 0.01
+_BLOCK = 1500
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +89,16 @@ class Problem:
 
 
 def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False) -> Estimate:
-    """Gauss-Newton from `start`; wild fixes lose weight first (Huber), then those beyond the gate are left out. `coarse`: the former only, sigma as it scatters."""
+    """Gauss-Newton from `start`; wild fixes lose weight first (Huber), then those beyond the gate are left out.
+
+    `coarse`: the former only, sigma as it scatters.
+    """
     data, options = problem.data, problem.options
     bias = np.zeros(3 if options.bias_sigma_m > 0 and not coarse else 0)
     course = problem.course(model.acting())
     empirical, size, gated, settled = options.empirical_ms2 or 0.0, np.inf, False, False
     accepted, plane = np.ones(len(data.elapsed_s), dtype=bool), start
-    for turn in range(_COARSE_TURNS if coarse else _MOST_TURNS):  # noqa: B007
+    for turn in range(_COARSE_TURNS if coarse else _MOST_TURNS):
         trajectory = model.trajectory(course, start, problem.forces, plane)
         residual, offset = _residuals(data, trajectory, bias)
         sigma, measured = _sigma(data, residual, options, coarse=coarse)
@@ -103,8 +107,7 @@ def adjust(problem: Problem, start: Array, model: Model, *, coarse: bool = False
         if settled and gated and not change.any():
             break
         accepted = weight > 0
-        rows, right = _equations(problem, model, trajectory, residual, sigma, weight, offset, bias, start, gated)
-        triangle = triangle_of(rows, right)
+        triangle = _equations(problem, model, trajectory, residual, sigma, weight, offset, bias, start, gated)
         sigmas, moved = _priors(model, options, bias)
         if model.empirical.any() and (options.empirical_ms2 is None) and (turn < 3 or gated != settled):
             empirical = _likeliest(triangle, sigmas, moved, model)
@@ -157,27 +160,34 @@ def _sigma(data: Data, residual: Array, options: LowOrbitOptions, *, coarse: boo
     return np.full(len(residual), max(spread(residual), _LEAST_SIGMA_M)), True
 
 
-def _equations(  # noqa: PLR0913
+def _equations(  # noqa: PLR0913 - all that a linearisation has found
     problem: Problem, model: Model, trajectory: Trajectory, residual: Array, sigma: Array, weight: Array,
     offset: Array | None, bias: Array, start: Array, gated: bool,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Whitened equations of all measurements and of the prior of the start."""
-    kept = weight > 0
-    root = (np.sqrt(weight[kept]) / (sigma[kept] * problem.inflation))[:, None]
-    design = model.design(trajectory, problem.data.elapsed_s[kept])[:, :3]
-    if offset is not None:
-        design = np.concatenate([design, offset[kept]], axis=2)
-    unknowns = design.shape[2]
-    rows, right = [(design * root[:, :, None]).reshape(-1, unknowns)], [(residual[kept] * root).ravel()]
+) -> tuple[Array, float]:  # fmt: skip
+    """Triangle of the whitened equations of all measurements and of the prior of the start, and what no unknown explains."""
+    unknowns = 6 + len(model.names) + len(bias)
+    triangle, rest = np.zeros((unknowns, unknowns + 1)), 0.0
+    kept = np.flatnonzero(weight > 0)
+    # in blocks: partials of two days at 10 s would fill the memory
+    for block in np.array_split(kept, len(kept) // _BLOCK + 1):
+        root = (np.sqrt(weight[block]) / (sigma[block] * problem.inflation))[:, None]
+        design = model.design(trajectory, problem.data.elapsed_s[block])[:, :3]
+        if offset is not None:
+            design = np.concatenate([design, offset[block]], axis=2)
+        rows, right = (design * root[:, :, None]).reshape(-1, unknowns), (residual[block] * root).ravel()
+        triangle, left = triangle_of(rows, right, triangle)
+        rest += left
     if problem.others is not None:
-        more, rest = problem.others(model, trajectory, gated)
-        rows.append(np.concatenate([more, np.zeros((len(more), len(bias)))], axis=1))
-        right.append(rest)
+        more, right = problem.others(model, trajectory, gated)
+        more = np.concatenate([more, np.zeros((len(more), len(bias)))], axis=1)
+        triangle, left = triangle_of(more, right, triangle)
+        rest += left
     if problem.start_prior is not None:
         mean, weights = problem.start_prior
-        rows.append(np.concatenate([weights, np.zeros((6, unknowns - 6))], axis=1))
-        right.append(weights @ (mean - start))
-    return np.concatenate(rows), np.concatenate(right)
+        rows = np.concatenate([weights, np.zeros((6, unknowns - 6))], axis=1)
+        triangle, left = triangle_of(rows, weights @ (mean - start), triangle)
+        rest += left
+    return triangle, rest
 
 
 def _priors(model: Model, options: LowOrbitOptions, bias: Array) -> tuple[Array, Array]:

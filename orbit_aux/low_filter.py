@@ -13,10 +13,10 @@ from orbit_aux.forces import Forces
 from orbit_aux.frames import State
 from orbit_aux.low_dynamics import Engine, Parameter, make_course, parameters_of
 from orbit_aux.low_estimate import Problem
+from orbit_aux.low_filter_result import filter_orbit, filter_parameters, filter_summary
 from orbit_aux.low_growth import arc, first_orbit
 from orbit_aux.low_options import LowOrbitOptions
 from orbit_aux.low_orbit import LowOrbitRestitution, inertial, thinned
-from orbit_aux.low_filter_result import filter_orbit, filter_parameters, filter_summary
 from orbit_aux.low_result import residuals_dataset
 
 Array = NDArray[np.float64]
@@ -177,7 +177,7 @@ def _forward(problem: Problem, start: Array, start_root: Array, sigmas: Array, s
                 engine, estimate, states, place[number - 1 : number + 1], memory, mean, prior
             )
             stacked = np.concatenate([(transition @ root).T, noise.T])
-            root = np.linalg.qr(stacked, mode="r").T
+            root = np.asarray(np.linalg.qr(stacked, mode="r")).T
         predicted, predicted_root = estimate, root
         if row >= 0:
             innovation[row] = data.position_m[row] - estimate[:3]
@@ -211,7 +211,7 @@ def _memory(item: Parameter, options: LowOrbitOptions) -> float:
     return {"drag": _DRAG_MEMORY_S, "acceleration": options.empirical_s}.get(item.kind, np.inf)
 
 
-def _moved(  # noqa: PLR0913
+def _moved(
     engine: Engine, estimate: Array, states: list[int], steps: NDArray[np.int64], memory: Array, mean: Array, prior: Array
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Estimate, transition matrix and root of process noise from one epoch to the next."""
@@ -234,13 +234,13 @@ def _moved(  # noqa: PLR0913
 def _updated(
     estimate: Array, root: Array, innovation: Array, sigma: float, gate: float
 ) -> tuple[Array, Array, float, float]:
-    """Estimate and root after one fix, by one triangularisation, its normalised innovation squared and 2 ln of its volume; as before where the gate refuses it."""
+    """Estimate and root after one fix by one triangularisation, its normalised innovation squared, and 2 ln of its volume; unchanged where the gate refuses."""
     size = len(estimate)
     whole = np.zeros((size + 3, size + 3))
     whole[:3, :3] = sigma * np.eye(3)
     whole[:3, 3:] = root[:3]
     whole[3:, 3:] = root
-    lower = np.linalg.qr(whole.T, mode="r").T
+    lower = np.asarray(np.linalg.qr(whole.T, mode="r")).T
     scaled = np.linalg.solve(lower[:3, :3], innovation)
     squared = float(scaled @ scaled)
     volume = 2.0 * float(np.sum(np.log(np.abs(np.diagonal(lower[:3, :3])))))
@@ -260,7 +260,7 @@ def _backward(walk: Walk) -> tuple[Array, Array]:
         rest = np.eye(len(state)) - gain @ after.transition
         state = here.state + gain @ (state - after.predicted)
         stacked = np.concatenate([(rest @ here.root).T, (gain @ after.noise_root).T, (gain @ root).T])
-        root = np.linalg.qr(stacked, mode="r").T
+        root = np.asarray(np.linalg.qr(stacked, mode="r")).T
         states.append(state)
         covariances.append(root @ root.T)
     return np.array(states[::-1]), np.array(covariances[::-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def filter_orbit(walk: Walk, states: Array, covariances: Array, problem: Problem
     edges = [0, *_cuts(walk, problem), len(times)]
     segments = []
     kept = np.zeros(len(times), dtype=bool)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         if high - low >= _FEWEST_RECORDS:
             first = int(kept.sum())
             kept[low:high] = True

@@ -28,6 +28,7 @@ _FRAME_RATIO = 20.0
 # where the scatter grows by this factor and beyond this size (m), a manoeuvre is looked for
 _SUSPICIOUS, _SUSPICIOUS_M = 4.0, 20.0
 _MOST_FOUND = 3
+_ENOUGH_FIXES = 600
 _TAIL, _TAIL_FIXES = 3.0, 30
 _LEADS_S = (0.0, 1_800.0, 3_600.0)
 # before and after a suspected impulse, s: what an arc needs at least, and where arcs are compared
@@ -73,8 +74,13 @@ def _grown(problem: Problem, start: Array) -> tuple[Array, Impulse | None]:
 
 def arc(problem: Problem, start: Array, stop_s: float) -> tuple[Estimate | None, Problem]:
     """A coarse estimate over the fixes before `stop_s`; None where they are too few."""
-    part = replace(problem, data=problem.data.until(stop_s), duration_s=min(problem.duration_s, stop_s))
-    if len(part.data.elapsed_s) < FEWEST_FIXES:
+    data = problem.data.until(stop_s)
+    # a first orbit needs neither every fix nor the last decimetre of integration
+    kept = slice(None, None, max(len(data.elapsed_s) // _ENOUGH_FIXES, 1))
+    data = Data(data.epoch, data.elapsed_s[kept], data.position_m[kept], data.sigma_m[kept])
+    options = replace(problem.options, step_s=2.0 * problem.options.step_s)
+    part = replace(problem, data=data, options=options, duration_s=min(problem.duration_s, stop_s))
+    if len(data.elapsed_s) < FEWEST_FIXES:
         return None, part
     parameters = tuple(parameters_of(part.forces, part.data.epoch, part.duration_s))
     model = without_pieces(
@@ -150,7 +156,7 @@ def _arc_after(problem: Problem, start: Array, begin_s: float) -> Array | None:
     part = _shifted(problem, begin_s, 2.0 * _ARC_S)
     if part is None:
         return None
-    state = _states(problem, start, np.array([begin_s]))[0]
+    state: Array = _states(problem, start, np.array([begin_s]))[0]
     for stop_s in (_GROWTH_S[0], np.inf):
         estimate, _ = arc(part, state, stop_s)
         state = state if estimate is None else estimate.start

@@ -36,7 +36,7 @@ def _turning(state: Array, axes: Array, row: NDArray[np.int64], i: int) -> float
     for k in range(3):
         j, m = (k + 1) % 3, (k + 2) % 3
         spin += axes[2, k] * (state[j] * state[3 + m] - state[m] * state[3 + j])
-    return spin / squared * (axes[1, i] if component == 0 else -axes[0, i])
+    return float(spin / squared * (axes[1, i] if component == 0 else -axes[0, i]))
 
 
 @compiled
@@ -77,7 +77,7 @@ def _jump(
 
 
 @compiled
-def integrate(  # noqa: PLR0913, PLR0915
+def integrate(  # noqa: C901, PLR0913 - one loop body: calls between compiled functions cost more than they clear
     first: int,
     last: int,
     state: Array,

@@ -51,5 +51,7 @@ class LowOrbitOptions:
             raise OrbitError(f"{self}: method {' or '.join(METHODS)}, and positive sizes")
         if (self.sigma_m is not None and self.sigma_m <= 0) or self.spacing_s < 0 or self.bias_sigma_m < 0:
             raise OrbitError(f"{self}: give a sigma above 0 and a spacing of 0 or more")
-        if not (self.output_step_s <= 120 and 100 <= self.empirical_s):
-            raise OrbitError(f"{self}: records at most 120 s apart, empirical accelerations over 100 s or more")
+        if not (self.step_s <= 60 and self.output_step_s <= 120 and self.empirical_s >= 100):
+            raise OrbitError(
+                f"{self}: steps of at most 60 s, records at most 120 s apart, empirical accelerations over 100 s or more"
+            )

@@ -33,6 +33,7 @@ _CARRIERS = (
     ("cross_sin", 2, "sin"),
 )
 _REVOLUTIONS_OF_WAVES = 7.0
+_COLOUR_TURNS, _COLOUR_GROWS = 4, 1.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,15 @@ def fit_fixes(
     state, problem, found = grow(problem, first)
     notes += found
     estimate = adjust(problem, state, full_model(problem, first))
-    factor = colour(estimate, problem) if options.coloured else 1.0
-    if factor > 1.0:
-        notes.append(f"errors of the fixes are correlated: sigma widened by {factor:.2f}")
+    for _ in range(_COLOUR_TURNS if options.coloured else 0):
+        factor = colour(estimate, problem)
+        if factor < _COLOUR_GROWS * problem.inflation:
+            break
+        # accelerations that no longer follow the errors leave more of them in the residuals: look again
         problem = replace(problem, inflation=factor)
         estimate = adjust(problem, estimate.start, estimate.model)
+    if problem.inflation > 1.0:
+        notes.append(f"errors of the fixes are correlated: sigma widened by {problem.inflation:.2f}")
     if not estimate.settled:
         notes.append("the iteration did not settle: do not believe this orbit")
     return problem, estimate, notes

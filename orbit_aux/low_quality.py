@@ -22,7 +22,8 @@ _EDGE_S = 600.0
 
 
 def overlap_test(fixes: PositionFixes, forces: Forces, options: LowOrbitOptions) -> dict[str, Any] | None:
-    """Differences (rms, m; radial, along, cross and 3D) of two orbits from the first and the last 62.5 % of the fixes, where they overlap; None for short arcs."""
+    """Differences (rms, m; radial, along, cross and 3D) of two orbits from the first and the last 62.5 % of the
+    fixes, where they overlap; None for short arcs."""
     elapsed = fixes.times - fixes.times[0]
     span = float(elapsed[-1])
     if span < SHORTEST_S:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ Array = NDArray[np.float64]
 # records of a piece of orbit between two switches: as many as interpolation of degree 7 wants, and one more
 _FEWEST_RECORDS = 5
 _MOST_LAGS = 60
+# epochs whose partials are held at once
+_BLOCK = 1500
 # below it correlation is noise of the estimate
 _LEAST_CORRELATION = 0.05
 _COLOUR_MATTERS = 1.15
@@ -39,7 +42,8 @@ def ephemeris(estimate: Estimate, problem: Problem, names: tuple[str, str, str])
     states, roots, segments, first = [], [], [], 0
     for elapsed in pieces:
         # the end of a piece is before the impulse that ends it
-        for part, before in ((elapsed[:-1], False), (elapsed[-1:], True)):
+        parts = [(part, False) for part in np.array_split(elapsed[:-1], len(elapsed) // _BLOCK + 1)]
+        for part, before in (*parts, (elapsed[-1:], True)):
             states.append(estimate.trajectory.at(part, before=before))
             design = estimate.model.design(estimate.trajectory, part, before=before)
             roots.append(carried(design, estimate.solution.covariance))
@@ -82,7 +86,7 @@ def arcs(estimate: Estimate, problem: Problem) -> list[tuple[float, float]]:
     kinds = {"impulse", "force"}
     marks = [edge for item in estimate.model.parameters if item.kind in kinds for edge in (item.start_s, item.stop_s)]
     inside = sorted({0.0, problem.duration_s, *(edge for edge in marks if 1.0 < edge < problem.duration_s - 1.0)})
-    return [(low, high) for low, high in zip(inside[:-1], inside[1:], strict=True) if high - low > 0.1]
+    return [(low, high) for low, high in itertools.pairwise(inside) if high - low > 0.1]
 
 
 def parameter_table(estimate: Estimate) -> xr.Dataset:
@@ -179,7 +183,7 @@ def summary_of(estimate: Estimate, problem: Problem, orbit: Orbit, notes: tuple[
         "state_gcrf_m_ms": estimate.start.tolist(),
         "fixes": len(accepted),
         "rejected": int((~accepted).sum()),
-        "sigma_m": float(np.median(estimate.sigma_m)),
+        "sigma_m": float(np.median(estimate.sigma_m)) if len(accepted) else None,
         "sigma_from_residuals": estimate.measured_sigma,
         "sigma_widened_by": problem.inflation,
         "residual_rms_m": float(np.sqrt(np.mean(residual[accepted] ** 2))) if accepted.any() else None,
@@ -201,7 +205,7 @@ def position_sigma(orbit: Orbit) -> Array:
     """Standard deviations of the position in three dimensions, m, of the covariance's epochs."""
     if orbit.covariance is None:
         return np.zeros(1)
-    return np.sqrt(np.trace(orbit.covariance.matrices[:, :3, :3], axis1=1, axis2=2))
+    return np.asarray(np.sqrt(np.trace(orbit.covariance.matrices[:, :3, :3], axis1=1, axis2=2)))
 
 
 def doubts(estimate: Estimate, accepted: NDArray[np.bool_], reduced: float, sigma_3d: Array) -> list[str]:

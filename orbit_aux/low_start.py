@@ -41,13 +41,14 @@ def _polynomial(elapsed_s: Array, position_m: Array) -> tuple[float, Array]:
     degree = int(min(_DEGREE, max(2, (len(elapsed_s) - 2) // 2)))
     scale = max(float(np.abs(elapsed_s).max()), 1.0)
     powers = (elapsed_s / scale)[:, None] ** np.arange(degree + 1)
-    weight = np.ones(len(elapsed_s))
-    coefficients, misfit = np.zeros((degree + 1, 3)), np.inf
+    weight: Array = np.ones(len(elapsed_s))
+    coefficients: Array = np.zeros((degree + 1, 3))
+    misfit = np.inf
     for _ in range(_TURNS):
         root = np.sqrt(weight)[:, None]
-        coefficients = np.linalg.lstsq(powers * root, position_m * root, rcond=None)[0]
+        coefficients = np.asarray(np.linalg.lstsq(powers * root, position_m * root, rcond=None)[0], dtype=np.float64)
         distance = np.linalg.norm(position_m - powers @ coefficients, axis=1)
         misfit = float(np.median(distance))
         # Cauchy weights from the median: what is far off loses its pull
-        weight = 1.0 / (1.0 + (distance / max(2.0 * misfit, 1e-3)) ** 2)
+        weight = np.asarray(1.0 / (1.0 + (distance / max(2.0 * misfit, 1e-3)) ** 2))
     return misfit, np.concatenate([coefficients[0], coefficients[1] / scale])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tempfile
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -43,13 +45,19 @@ def header(originator: str, created: str | datetime | None, comments: Sequence[s
 
 
 def read_content(file: Path, kind: str) -> bytes:
+    """The bytes of a file, unpacked where it is compressed (.gz)."""
     try:
         size = file.stat().st_size
-        if size <= _MAX_BYTES:
+        if size <= _MAX_BYTES and file.suffix != ".gz":
             return file.read_bytes()
-    except (OSError, ValueError) as error:
+        if size <= _MAX_BYTES:
+            with gzip.open(file) as stream:
+                content = stream.read(_MAX_BYTES + 1)
+            if len(content) <= _MAX_BYTES:
+                return content
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise OrbitError(f"{file}: cannot be read ({error}); check the path and its permissions") from None
-    raise OrbitError(f"{file}: {size} bytes, more than the {_MAX_BYTES} an {kind} may have; split it")
+    raise OrbitError(f"{file}: more than the {_MAX_BYTES} bytes an {kind} may have; split it")
 
 
 def is_xml(content: bytes) -> bool:

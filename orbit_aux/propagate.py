@@ -62,10 +62,11 @@ def propagate_j2_steps(start: State, step_s: float, count: int, *, every: int = 
     initial = start.to("GCRF")
     rows = count // every
     nodes_s = np.arange(int(rows * every * step_s / _COARSE_POLE_STEP_S) + 2) * _COARSE_POLE_STEP_S
-    if pole == "ITRF":
-        axes = np.ascontiguousarray(rotation(start.times + nodes_s, "GCRF", "ITRF")[:, 2])
-    else:
-        axes = np.tile(_fixed_axis(pole)(0.0), (len(nodes_s), 1))
+    axes = (
+        np.ascontiguousarray(rotation(start.times + nodes_s, "GCRF", "ITRF")[:, 2])
+        if pole == "ITRF"
+        else np.tile(_fixed_axis(pole)(0.0), (len(nodes_s), 1))
+    )
     states = np.empty((rows, 6))
     first = np.concatenate([initial.position_m[0], initial.velocity_ms[0]])
     oblateness = 1.5 * EARTH_J2 * EARTH_RADIUS_M**2

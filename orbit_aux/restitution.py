@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,8 @@ from numpy.typing import NDArray
 
 from orbit_aux.burn import Burn
 from orbit_aux.burn_counts import Counts, part_of_tracking, ready_counts
-from orbit_aux.burn_estimates import table
+from orbit_aux.burn_engines import Engine, FullEngine, PaperEngine
 from orbit_aux.burn_model import burn_model
-from orbit_aux.burn_monitor import RealTimeFilter
-from orbit_aux.burn_result import conclude, smoothed, summary_of
 from orbit_aux.count_buffer import CountBuffer
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
@@ -105,7 +104,7 @@ class BurnRestitution:
         if not 0 < step_s <= 300:
             raise OrbitError(f"step {step_s} s of an ephemeris: give one above 0 and at most 300 s")
         edges = _edges(self.begin, self.switches, self.end)
-        parts = [_records(a, b, step_s) for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [_records(a, b, step_s) for a, b in pairwise(edges)]
         times = Times.concatenate(parts)
         state, covariance = self.states(times)
         segments, first = [], 0
@@ -136,8 +135,7 @@ class BurnMonitor:
         self._buffer = CountBuffer()
         self._seen: dict[tuple[Any, ...], float] = {}
         self._notes: list[str] = []
-        self._filter: RealTimeFilter | None = None
-        self._decide = False
+        self._engine: Engine | None = None
         self._axes = veis_axes(burn.ignition)
 
     def update(self, counts: Tracking) -> xr.Dataset:
@@ -152,23 +150,20 @@ class BurnMonitor:
         return self._rows(latest.tracking, before)
 
     def result(self) -> BurnRestitution:
-        """The answer from all counts so far: the iterated fit of all of them, outliers left out."""
-        if self._filter is None:
+        """The answer from all counts so far: the iterated fit of all of them (full), or the smoothed states (paper)."""
+        if self._engine is None:
             raise OrbitError("no measurement was given: give tracking of the burn")
-        counts, tracking = self._buffer.counts(), self._buffer.tracking()
-        conclusion = conclude(self._filter, counts, self._options.spin, self._decide)
-        summary = summary_of(conclusion, self._filter, counts, tracking, self._axes, self._notes)
-        summary |= {"method": self._options.method, "forces": self._options.forces}
-        model = conclusion.fit.reference.model
+        engine, counts, tracking = self._engine, self._buffer.counts(), self._buffer.tracking()
+        answer = engine.conclude(counts, tracking, self._axes, self._notes)
+        summary = answer.summary | {"method": self._options.method, "forces": self._options.forces}
         begin = Times.concatenate([self._start.times, tracking.start]).min()
-        switches = model.epoch + conclusion.fit.parameters[10:12]
         return BurnRestitution(
             summary,
             begin,
-            model.epoch + model.last_s,
-            switches,
+            engine.model.epoch + engine.model.last_s,
+            answer.switches,
             lambda: self._rows(tracking, 0),
-            lambda times: smoothed(conclusion, times),
+            answer.states,
         )
 
     def _new(self, counts: Tracking) -> Tracking:
@@ -186,59 +181,52 @@ class BurnMonitor:
                 )
         if keep.all():
             return counts
-        self._notes.append(f"{counts.source}: {int((~keep).sum())} measurements repeat an identical one and were dropped")
+        self._notes.append(
+            f"{counts.source}: {int((~keep).sum())} measurements repeat an identical one and were dropped"
+        )
         return part_of_tracking(counts, keep)
 
     def _take(self, tracking: Tracking) -> None:
         if len(tracking) == 0:
             return
-        if self._filter is None:
-            self._filter = self._begin(tracking)
+        if self._engine is None:
+            self._engine = self._begin(tracking)
         new = self._ready(tracking)
         self._notes.extend(note for note in new.notes if note not in self._notes)
         if len(new) == 0:
             return
         self._buffer.add(new)
-        self._filter.take(self._buffer.counts(), self._buffer.size)
+        self._engine.take(self._buffer.counts(), self._buffer.size)
 
     def _ready(self, tracking: Tracking) -> Counts:
-        assert self._filter is not None
-        epoch = self._filter.model.epoch
+        assert self._engine is not None
+        epoch = self._engine.model.epoch
         return ready_counts(tracking, self._stations, epoch, (self._options.sigma_ms, self._options.sigma_range_m))
 
-    def _begin(self, tracking: Tracking) -> RealTimeFilter:
+    def _begin(self, tracking: Tracking) -> Engine:
         options = self._options
         known = tracking.light_time if options.light_time is None else options.light_time
-        self._decide = known is None
         sigmas = {
             "ignition": options.sigma_ignition_s,
             "cut_off": options.sigma_cut_off_s,
             "thrust": options.sigma_thrust_fraction,
             "flow": options.sigma_flow_fraction,
         }
-        biases = len(self._stations.names) if options.estimate_biases else 0
-        model = burn_model(
-            self._start,
-            self._covariance,
-            self._burn,
-            sigmas,
-            True if known is None else known,
-            biases,
-            options.forces != "j2",
-        )
-        return RealTimeFilter(model, options.spin, self._decide)
+        paper = options.method == "paper"
+        biases = len(self._stations.names) if options.estimate_biases and not paper else 0
+        # the paper's distances are those of one instant
+        travels = (not paper) if known is None else known
+        tides = options.forces != "j2" and not paper
+        model = burn_model(self._start, self._covariance, self._burn, sigmas, travels, biases, tides)
+        if paper:
+            spun = self._burn.axes == "GCRF" and options.spin != "off"
+            return PaperEngine(model, self._axes, spun, known is None)
+        return FullEngine(model, options.spin, known is None)
 
     def _rows(self, tracking: Tracking, first: int) -> xr.Dataset:
         """Rows of the counts from number `first` on, which are those of `tracking`."""
-        assert self._filter is not None
-        counts = self._buffer.counts()
-        parts = [
-            table(
-                stretch, counts, part_of_tracking(tracking, slice(stretch.first - first, stretch.stop - first)), self._axes
-            )
-            for stretch in self._filter.stretches
-            if stretch.stop > first
-        ]
+        assert self._engine is not None
+        parts = self._engine.rows(self._buffer.counts(), tracking, first, self._axes)
         return parts[0] if len(parts) == 1 else xr.concat(parts, "measurement", combine_attrs="override")
 
 

@@ -126,13 +126,10 @@ class Link:
         fast = np.abs(value_ms) > _FASTEST_MS
         if fast.any():
             worst = observations[int(np.argmax(fast))]
-            share = (
-                "some values, not all: units are mixed" if not fast.all() else "no satellite of the Earth is so fast"
-            )
             refuse(
                 self.file,
                 worst.line,
-                f"{worst.key} {worst.value} gives {value_ms[np.argmax(fast)] / _KM:.6g} km/s ({share})",
+                f"{worst.key} {worst.value}: faster than any satellite of the Earth, it is not in km/s or units are mixed",
                 "write all DOPPLER_INTEGRATED in km/s",
             )
         interval = self._positive("INTEGRATION_INTERVAL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def read_tle(path: str | Path) -> Elements:
 def is_tle(text: str) -> bool:
     """Whether a text begins like two-line elements."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()][:3]
-    return any(_is_pair(first, second) for first, second in zip(lines[:-1], lines[1:], strict=True))
+    return any(_is_pair(first, second) for first, second in itertools.pairwise(lines))
 
 
 def _is_pair(first: str, second: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from orbit_aux.errors import OrbitError
 from orbit_aux.ndm_content import Item, number, refuse
+from orbit_aux.ndm_files import read_content
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
 
@@ -171,19 +171,12 @@ def write_tracking_table(path: str | Path, tracking: Tracking) -> None:
 def stream_tracking_table(
     lines: Iterable[str], source: str, epoch: Times | None, factor: str = ""
 ) -> Iterator[Tracking]:
-    """Counts as the lines of a table arrive: each time a later one begins, those that ended at one instant before it."""
+    """Each count as its line arrives."""
     reader = TableReader(Path(source), epoch, factor)
-    waiting: list[Tracking] = []
     for number_, line in enumerate(lines, 1):
         count = reader.line(line, number_)
-        if count is None:
-            continue
-        if waiting and count.stop != waiting[-1].stop:
-            yield gathered(waiting)
-            waiting = []
-        waiting.append(count)
-    if waiting:
-        yield gathered(waiting)
+        if count is not None:
+            yield count
 
 
 def gathered(counts: Sequence[Tracking]) -> Tracking:
@@ -208,9 +201,6 @@ def gathered(counts: Sequence[Tracking]) -> Tracking:
 
 def _lines(file: Path) -> list[str]:
     try:
-        content = file.read_bytes()
-        if file.suffix == ".gz":
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig").splitlines()
-    except (OSError, EOFError, ValueError) as error:
+        return read_content(file, "table").decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
         raise OrbitError(f"{file}: cannot be read as a table ({error}); give tracking as TDM or CSV") from None

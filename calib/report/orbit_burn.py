@@ -57,6 +57,8 @@ class BurnPage:
     """The stretch of the plots to shade: the burn."""
     heads: Sequence[str] = ("Quantity", "Estimate", "Standard deviation", "Plan")
     caption: str = "What was found, with one standard deviation"
+    good: bool = True
+    """Whether the verdict is one to rely on."""
 
 
 def page(content: BurnPage) -> str:
@@ -66,7 +68,7 @@ def page(content: BurnPage) -> str:
         '<header><h1>{}</h1></header><section class="summary"><p><b class="status {}">{}</b></p>{}</section>'
     ).format(
         content.title,
-        "done" if content.verdict == "believed" else "failed",
+        "done" if content.good else "failed",
         content.verdict,
         Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in content.sentences),
     )
@@ -140,8 +142,9 @@ def _drawn(frame: Frame, trace: Trace, style: Style) -> Markup:
             '<path class="line {}" style="stroke-dasharray:none;stroke-width:2.4;stroke-linecap:round" d="{}"><title>{}</title></path>'
         ).format(f"b{style.colour}", dots, trace.name)
     step = max(1, math.ceil(len(trace.value) / _VERTICES))
-    keep = np.unique(np.append(np.arange(0, len(trace.value), step), max(len(trace.value) - 1, 0)))
-    keep = keep[np.isfinite(trace.value[keep])] if len(trace.value) else keep
+    last = np.arange(len(trace.value))[-1:]
+    keep = np.unique(np.append(np.arange(0, len(trace.value), step), last)).astype(int)
+    keep = keep[np.isfinite(trace.value[keep])]
     x, y = trace.minutes[keep], trace.value[keep]
     drawn = Markup("")
     if trace.band is not None and len(keep):
@@ -166,7 +169,7 @@ def _line(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
     body = Markup("").join(
-        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+        Markup('<tr><th scope="row" class="date">{}</th>{}</tr>').format(
             row[0], Markup("").join(Markup('<td class="n">{}</td>').format(text) for text in row[1:])
         )
         for row in rows

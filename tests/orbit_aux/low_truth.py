@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -26,15 +27,14 @@ def attraction(field: GravityField, place: Array) -> Array:
     size = field.degree
     legendre = np.zeros((size + 2, size + 2))
     legendre[0, 0] = 1.0
-    for m in range(1, size + 1):
-        legendre[m, m] = math.sqrt((2 * m + 1) / (2 * m) * (2 if m == 1 else 1)) * c * legendre[m - 1, m - 1]
-    for n in range(1, size + 1):
-        m = np.arange(n)
-        a = np.sqrt((2 * n - 1) * (2 * n + 1) / ((n - m) * (n + m)))
-        b = np.sqrt(
-            np.maximum((2 * n + 1) * (n + m - 1) * (n - m - 1), 0) / np.maximum((2 * n - 3) * (n - m) * (n + m), 1)
-        )
-        legendre[n, :n] = a * s * legendre[n - 1, :n] - (b * legendre[n - 2, :n] if n > 1 else 0.0)
+    for k in range(1, size + 1):
+        legendre[k, k] = math.sqrt((2 * k + 1) / (2 * k) * (2 if k == 1 else 1)) * c * legendre[k - 1, k - 1]
+    for k in range(1, size + 1):
+        q = np.arange(k)
+        a = np.sqrt((2 * k - 1) * (2 * k + 1) / ((k - q) * (k + q)))
+        top = np.maximum((2 * k + 1) * (k + q - 1) * (k - q - 1), 0)
+        b = np.sqrt(top / np.maximum((2 * k - 3) * (k - q) * (k + q), 1))
+        legendre[k, :k] = a * s * legendre[k - 1, :k] - (b * legendre[k - 2, :k] if k > 1 else 0.0)
     n, m = np.meshgrid(np.arange(size + 1), np.arange(size + 1), indexing="ij")
     p = legendre[: size + 1, : size + 1]
     # derivative by latitude of the normalised functions
@@ -88,7 +88,7 @@ class Truth:
 
     def turn(self, elapsed: float) -> Array:
         c, s = math.cos(self._rate * elapsed), math.sin(self._rate * elapsed)
-        return np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ self._slow(elapsed).reshape(3, 3)
+        return np.asarray(np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ self._slow(elapsed).reshape(3, 3))
 
     def acceleration(self, elapsed: float, r: Array, v: Array) -> Array:
         matrix = self.turn(elapsed)
@@ -143,7 +143,7 @@ class Truth:
         def rate(t: float, y: Array) -> Array:
             return np.concatenate([y[3:], self.acceleration(t, y[:3], y[3:])])
 
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             inner = (elapsed_s >= low) & (elapsed_s <= high)
             # a hair inside, so that a burn is on or off for the whole piece
             solution = solve_ivp(

@@ -9,7 +9,7 @@ import pytest
 
 from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.errors import OrbitError
-from orbit_aux.force_kernel import add_gravity
+from orbit_aux.field_kernel import add_gravity
 from orbit_aux.gravity import GravityField, gravity_tables, packaged_gravity, read_gravity
 from tests.orbit_aux.low_truth import attraction
 

@@ -10,7 +10,7 @@ import pytest
 
 from orbit_aux.atmosphere import activity, harris_priester
 from orbit_aux.errors import OrbitError
-from orbit_aux.force_kernel import density, geodetic_height, lit_share
+from orbit_aux.field_kernel import density, geodetic_height, lit_share
 from orbit_aux.forces import Forces, Impulse, Satellite, Thrust
 from orbit_aux.frames import State, to_geodetic
 from orbit_aux.gravity import packaged_gravity
