@@ -97,8 +97,15 @@ def _window(path: str | Path, raster: Any, bounds_deg: tuple[float, float, float
     from rasterio.windows import Window
 
     whole = Window(0, 0, raster.width, raster.height)
+    bounds = None
     if bounds_deg is not None and raster.transform.is_rectilinear:
-        west, south, east, north = transform_bounds("EPSG:4326", raster.crs, *bounds_deg, densify_pts=21)
+        bounds = transform_bounds("EPSG:4326", raster.crs, *bounds_deg, densify_pts=21)
+    if bounds is not None and np.isfinite(bounds).all():
+        west, south, east, north = bounds
+        if raster.crs.is_geographic:
+            # a raster may count its longitudes from 0 to 360
+            turn = 360.0 * round((0.5 * (raster.bounds.left + raster.bounds.right) - 0.5 * (west + east)) / 360.0)
+            west, east = west + turn, east + turn
         corners = [
             _apply(~raster.transform, *corner)
             for corner in ((west, north), (east, south), (west, south), (east, north))

@@ -187,6 +187,19 @@ def test_holes_and_edges_are_told(tmp_path: Path, geographic: tuple[Path, np.nda
         assert np.abs(located["height"].values[west] - whole["height"].values[west]).max() < 1e-4
 
 
+def test_longitudes_from_0_to_360_are_the_same_place(tmp_path: Path, geographic: tuple[Path, np.ndarray]) -> None:
+    path, heights = geographic
+    west, south, east, north = window()
+    corner = (west + 360.0 if west < 0 else west - 360.0, north)
+    turned = write(tmp_path / "turned.tif", heights, corner, STEP_DEG, "EPSG:4326")
+    one, other = (
+        locate(CAMERA, TIMES, COLUMNS, read_terrain(file, bounds_deg=(west, south, east, north)))
+        for file in (path, turned)
+    )
+    assert np.abs(one["longitude"].values - other["longitude"].values).max() < 1e-8
+    assert np.abs(one["height"].values - other["height"].values).max() < 1e-3
+
+
 def test_only_the_part_asked_for_is_read(geographic: tuple[Path, np.ndarray]) -> None:
     path, _ = geographic
     whole = locate(CAMERA, TIMES, COLUMNS, read_terrain(path))
