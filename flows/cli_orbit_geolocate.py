@@ -50,6 +50,14 @@ def orbit_geolocate(
             help="the satellite moves through the light (20 m); not where the attitude allows for it already",
         ),
     ] = True,
+    quaternion_sense: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|standard|opposite",
+            help="of the quaternions in A.aem. standard: as said there; opposite: of the inverse rotation; auto: standard, unless no line of sight then meets "
+            "the Earth and all do the other way round, which is told",
+        ),
+    ] = "auto",
     angles: Annotated[
         bool,
         typer.Option("--angles", help="add zenith angles and azimuths (from north over east) of satellite and Sun"),
@@ -76,6 +84,7 @@ def orbit_geolocate(
         Ground(height, terrain, geoid),
         Corrections(light_time, aberration),
         extras,
+        quaternion_sense,
     )
     for line in lines:
         print(line)

@@ -52,6 +52,10 @@ class Ground:
             raise RequestError(f"--geoid {self.geoid}: heights of a --terrain only are over a geoid; give it too")
 
 
+#: of the quaternions of an AEM: as the standard says, the other way round, or whichever lets the camera see the Earth
+SENSES = ("auto", "standard", "opposite")
+
+
 class Extras(NamedTuple):
     """What else is written: view and Sun angles; standard deviations by the orbit's covariance and this attitude's sigma (rad)."""
 
@@ -75,12 +79,20 @@ def write_locations(
     ground: Ground = Ground(),
     corrections: Corrections = Corrections(),  # noqa: B008
     extras: Extras = Extras(),  # noqa: B008
+    sense: str = "auto",
 ) -> list[str]:
-    """Locate the pixels of the CSV `grid` by the `files` (orbit, attitude, lines of sight), write the CSV `output`, return the lines to print."""
+    """Locate the pixels of the CSV `grid` by the `files` (orbit, attitude, lines of sight), write the CSV `output`, return the lines to print.
+
+    `sense` of the quaternions is one of SENSES.
+    """
+    if sense not in SENSES:
+        raise RequestError(f"--quaternion-sense {sense!r}: use one of {', '.join(SENSES)}")
     if output.resolve() in {path.resolve() for path in (*files, grid)}:
         raise RequestError(f"{output}: is an input; give another file to --output")
     asked = read_grid(grid, extras)
-    camera = Camera(read_oem(files[0]), read_aem(files[1]), read_lines_of_sight(files[2]))
+    camera, remark = _by_sense(
+        Camera(read_oem(files[0]), read_aem(files[1]), read_lines_of_sight(files[2])), asked, corrections, sense
+    )
     surface = _surface(camera, asked, ground, corrections)
     located = locate(camera, asked.times, asked.columns, surface, corrections)
     values = [located["longitude"].values, located["latitude"].values, located["height"].values]
@@ -95,7 +107,29 @@ def write_locations(
         forms, names = forms + ["%.4f"] * len(_SIGMAS), names + list(_SIGMAS)
     flags = [FLAGS[number] for number in located["flag"].values.tolist()]
     _write(output, asked, [*names, "flag"], forms, np.stack(values, axis=-1), flags)
-    return _told(camera, asked, located, output, corrections)
+    return [*remark, *_told(camera, located, output)]
+
+
+def _by_sense(camera: Camera, asked: Grid, corrections: Corrections, sense: str) -> tuple[Camera, list[str]]:
+    """The camera with its quaternions in the sense asked for, and what is to be said of that."""
+    turned = replace(
+        camera,
+        attitude=replace(camera.attitude, quaternion=camera.attitude.quaternion * np.array([1.0, -1.0, -1.0, -1.0])),
+    )
+    if sense == "standard":
+        return camera, []
+    if sense == "opposite":
+        return turned, ["attitude: quaternions taken the other way round than the standard says, as asked"]
+    few = np.unique(np.linspace(0, len(asked.columns) - 1, 50).astype(int))
+    here, there = (
+        locate(item, asked.times[few], asked.columns[few], corrections=corrections)["flag"].values == 0
+        for item in (camera, turned)
+    )
+    # a camera that looks at the ground does not look at the sky: some writers mean the inverse rotation
+    if here.any() or not there.all():
+        return camera, []
+    said = "quaternions taken the other way round than the standard says: by the standard no line of sight meets the Earth, so all do"
+    return turned, [f"attitude: {said} (--quaternion-sense decides otherwise)"]
 
 
 def locate_grid(
@@ -229,22 +263,14 @@ def _write(
         ) from None
 
 
-def _told(camera: Camera, asked: Grid, located: xr.Dataset, output: Path, corrections: Corrections) -> list[str]:
+def _told(camera: Camera, located: xr.Dataset, output: Path) -> list[str]:
     flag = located["flag"].values
     counts = [f"{int((flag == number).sum())} {name}" for number, name in enumerate(FLAGS) if (flag == number).any()]
-    lines = [
+    return [
         f"orbit: {camera.orbit.object_name}, {camera.orbit.frame}, {camera.orbit.source}",
         f"attitude: {camera.attitude.body} in {camera.attitude.frame}, {camera.attitude.source}",
+        f"{output}: {len(flag)} pixels: {', '.join(counts)}",
     ]
-    if (flag == FLAGS.index("misses_the_Earth")).all():
-        few = np.unique(np.linspace(0, len(flag) - 1, 50).astype(int))
-        turned = replace(camera.attitude, quaternion=camera.attitude.quaternion * np.array([1.0, -1.0, -1.0, -1.0]))
-        other = locate(replace(camera, attitude=turned), asked.times[few], asked.columns[few], corrections=corrections)
-        if not other["flag"].values.any():
-            lines.append(
-                "remark: no line of sight meets the Earth, but with the quaternions the other way round all do: check ATTITUDE_DIR and QUATERNION_TYPE"
-            )
-    return [*lines, f"{output}: {len(flag)} pixels: {', '.join(counts)}"]
 
 
 __all__ = ["Extras", "Grid", "Ground", "LinesOfSight", "locate_grid", "read_grid", "write_locations"]

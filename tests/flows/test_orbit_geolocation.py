@@ -127,16 +127,23 @@ def test_terrain_angles_and_uncertainty(
     assert last["lon_deg"] == last["height_m"] == last["view_zenith_deg"] == last["sigma_east_m"] == ""
 
 
-def test_a_quaternion_the_wrong_way_round_is_suspected(
+def test_quaternions_the_other_way_round_are_recognised_and_told(
     etalon: Callable[..., Answer], files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
+    assert etalon(*files()).code == 0
+    wanted = table(tmp_path)
     camera = scene()
     turned = replace(camera.attitude, quaternion=camera.attitude.quaternion * np.array([1, -1, -1, -1]))
     write_aem(tmp_path / "a.aem", turned)
     answer = etalon(*files())
-    assert answer.code == 0 and "check ATTITUDE_DIR" in answer.out
+    assert answer.code == 0 and "the other way round" in answer.out
+    assert table(tmp_path) == wanted
+    assert etalon(*files("--quaternion-sense", "opposite")).code == 0
+    assert table(tmp_path) == wanted
+    assert etalon(*files("--quaternion-sense", "standard")).code == 0
     assert [row["flag"] for row in table(tmp_path)] == ["misses_the_Earth"] * 2
     assert table(tmp_path)[0]["lon_deg"] == ""
+    assert etalon(*files("--quaternion-sense", "inverse")).code == 2
 
 
 @pytest.mark.parametrize(
