@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
 
 if TYPE_CHECKING:
     from flows.orbit_inputs import Settings
@@ -18,6 +19,8 @@ orbit_app = typer.Typer(
     rich_markup_mode=None,
     help="Orbits: restituted from tracking or positions, watched through a burn, tried by Monte Carlo.",
 )
+orbit_app.command("geolocate")(orbit_geolocate)
+orbit_app.command("sky")(orbit_sky)
 
 Initial = Annotated[
     Path | None,

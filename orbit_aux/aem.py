@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ _OPTIONAL = (
 #: of each type that begins with a quaternion, how many values a line has
 _WIDTHS = {"QUATERNION": 4, "QUATERNION/DERIVATIVE": 8, "QUATERNION/RATE": 7, "QUATERNION/ANGVEL": 7}
 _XML = ("Q1", "Q2", "Q3", "QC")
+_METHOD = ("INTERPOLATION_METHOD", "INTERPOLATION")
 _CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
 
 
@@ -66,6 +68,7 @@ def read_aem(path: str | Path) -> Attitude:
     frames: set[tuple[str, str, str, str]] = set()
     times: list[Times] = []
     values: list[NDArray[np.float64]] = []
+    bounds = [0]
     for metadata, rows, line in segments:
         required(file, "metadata", metadata, _METADATA, line)
         frame, body, conjugate = _direction(file, metadata)
@@ -74,6 +77,7 @@ def read_aem(path: str | Path) -> Attitude:
         if times and part.tai_ns[0] == times[-1].tai_ns[-1]:
             part, quaternion = part[1:], quaternion[1:]
         elif times:
+            bounds.append(sum(len(item) for item in times))
             comments.append(f"no attitude between {times[-1][-1].utc_strings()[0]} and {part[0].utc_strings()[0]}")
         times.append(part)
         values.append(quaternion * (_CONJUGATE if conjugate else 1.0))
@@ -82,8 +86,20 @@ def read_aem(path: str | Path) -> Attitude:
         raise OrbitError(
             f"{file}: its segments are of {' and '.join(' '.join(item) for item in sorted(frames))}; split them"
         )
-    name, _, frame, body = frames.pop()
-    return Attitude(name, frame, body, Times.concatenate(times), np.concatenate(values), str(file), tuple(comments))
+    name, identifier, frame, body = frames.pop()
+    methods = {item.text.upper() for metadata, _, _ in segments for key, item in metadata.items() if key in _METHOD}
+    return Attitude(
+        name,
+        frame,
+        body,
+        Times.concatenate(times),
+        np.concatenate(values),
+        str(file),
+        tuple(comments),
+        object_id=identifier,
+        runs=tuple(pairwise([*bounds, sum(len(item) for item in times)])),
+        smooth=methods != {"LINEAR"},
+    )
 
 
 def write_aem(

@@ -30,10 +30,22 @@ ONLY: dict[str, tuple[str, ...]] = {
     "prefect": ("flows/prefect_runner.py",),
     "distributed": ("flows/cluster.py",),
     "dask.distributed": ("flows/cluster.py",),
-    "rasterio": ("calib/raster.py", "calib/products", "calib/simulate"),
+    "rasterio": ("calib/raster.py", "calib/products", "calib/simulate", "orbit_aux/terrain.py"),
     "osgeo": (),
-    "xml": ("calib/products", "calib/simulate/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py", "orbit_aux/ndm_*.py"),
-    "lxml": ("calib/products", "calib/simulate/products", "orbit_aux/ccsds*.py", "orbit_aux/oem_*.py", "orbit_aux/ndm_*.py"),
+    "xml": (
+        "calib/products",
+        "calib/simulate/products",
+        "orbit_aux/ccsds*.py",
+        "orbit_aux/oem_*.py",
+        "orbit_aux/ndm_*.py",
+    ),
+    "lxml": (
+        "calib/products",
+        "calib/simulate/products",
+        "orbit_aux/ccsds*.py",
+        "orbit_aux/oem_*.py",
+        "orbit_aux/ndm_*.py",
+    ),
     "matplotlib": ("calib/report",),
     "numba": ("orbit_aux/compiled.py",),
     "PIL": ("calib/report",),
@@ -49,7 +61,7 @@ KERNEL = ("errors", "units", "config", "lineage", "uncertainty", "raster", "acqu
 LIGHT: dict[str, tuple[str, ...]] = {
     "calib": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy", "numba"),
     "calib.types": ("prefect", "matplotlib", "distributed", "rasterio", "sqlalchemy"),
-    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib", "numba"),
+    "orbit_aux": ("astropy", "prefect", "matplotlib", "calib", "numba", "rasterio"),
 }
 
 MAX_LINES = 400

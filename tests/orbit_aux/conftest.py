@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,9 @@ from orbit_aux.restitution import BurnRestitution
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
+
+# pytest imports test files by path: the modules beside them need to be found by name
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 _PLACES_DEG_M = {
     "KRU": (5.0986, -52.6397, 109.0),
