@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_readme_s_commands_work_in_their_order(place: Path) -> None:
     key = ""
-    assert len(commands()) == 13
+    assert len(commands()) == 15
     for command in commands():
         words = [sys.executable, "-m", "flows.cli", *shlex.split(command.replace("KEY", key))[1:]]
         if "moon" in words and "simulate" in words:
