@@ -18,9 +18,9 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 # time of the first fit after the first count, and growth of the time between fits
-_FIRST_FIT_S, _GROWTH = 20.0, 0.5
+_FIRST_FIT_S, _GROWTH = 20.0, 1.0
 # and fits after each switch, s
-_AFTER_SWITCH_S = (10.0, 30.0, 90.0, 300.0)
+_AFTER_SWITCH_S = (10.0, 40.0, 160.0)
 # innovations beyond are set aside, once a fit has converged; before, the start may be that far off
 _GATE, _OPEN_GATE = 6.0, 30.0
 # epochs in a row of which most counts disagree (3 sigma) before another explanation is sought
