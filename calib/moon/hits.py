@@ -10,6 +10,8 @@ import numpy as np
 _CONTRAST = 3.0
 #: sigmas of its own uncertainty by which a column may differ beside its threshold
 _KNOWN = 6.0
+#: pixels whose neighbours are looked at together
+_TOGETHER = 2**14
 #: lines that a test looks at before and after a pixel
 BORDER = 2
 
@@ -49,14 +51,23 @@ def lone_pixels(
     bright = near - level[column + BORDER]
     left = sign * (own - bright) > threshold * noise.sigma(bright)
     line, column, sign = line[left], column[left], sign[left]
-    around = _around(counts, level, line, column)
+    kept = np.zeros(len(line), dtype=bool)
+    # counts without noise make many: not all of their neighbours at once
+    for first in range(0, len(line), _TOGETHER):
+        part = slice(first, first + _TOGETHER)
+        around = _around(counts, level, line[part], column[part])
+        kept[part] = _stands_out(around, sign[part], noise, threshold)
+    return line[kept], column[kept] + BORDER, sign[kept]
+
+
+def _stands_out(around: np.ndarray, sign: np.ndarray, noise: Noise, threshold: float) -> np.ndarray:
+    """Whether pixels, the middle ones of `around` (neighbour, pixel), lie beyond most of their neighbours on the side of `sign`."""
     around *= sign.astype(around.dtype)
     value = around[12].copy()
     around.sort(axis=0)
     high_one, low_one = around[16], around[8]
     sigma = noise.sigma(np.where(sign > 0, high_one, -low_one))
-    kept = value - high_one > threshold * sigma + _CONTRAST * (high_one - low_one)
-    return line[kept], column[kept] + BORDER, sign[kept]
+    return np.asarray(value - high_one > threshold * sigma + _CONTRAST * (high_one - low_one))
 
 
 def _middle_two(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
