@@ -15,7 +15,7 @@ def compiled(function: _Function) -> _Function:
 
     Division by zero gives inf or NaN as NumPy does, arithmetic stays IEEE (no reordering): the same numbers on every machine.
     """
-    return cast("_Function", numba.njit(cache=True, error_model="numpy")(function))
+    return cast("_Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def compiled_fast(function: _Function) -> _Function:
@@ -23,4 +23,4 @@ def compiled_fast(function: _Function) -> _Function:
 
     For loops whose inputs are checked before and whose result is checked after.
     """
-    return cast("_Function", numba.njit(cache=True, error_model="numpy", fastmath=True)(function))
+    return cast("_Function", numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(function))

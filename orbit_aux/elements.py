@@ -91,14 +91,11 @@ def from_keplerian(elements: Array) -> Array:
 
 def element_derivatives(position_m: Array, velocity_ms: Array, kepler: bool = False) -> Array:
     """Derivatives (n, 6, 6) of the equinoctial (or Keplerian) elements by position and velocity, exact (complex step)."""
-    columns = []
-    state = np.concatenate([position_m, velocity_ms], axis=-1).astype(np.complex128)
-    for column in range(6):
-        moved = state.copy()
-        moved[..., column] += 1j * _STEP
-        elements = equinoctial(moved[..., :3], moved[..., 3:])
-        columns.append(np.imag(keplerian(elements) if kepler else elements) / _STEP)
-    return np.stack(columns, axis=-1)
+    state = np.concatenate([position_m, velocity_ms], axis=-1)
+    moved = state + 1j * _STEP * np.eye(6)[:, None, :]
+    elements = equinoctial(moved[..., :3], moved[..., 3:])
+    slopes = np.imag(keplerian(elements) if kepler else elements) / _STEP
+    return np.moveaxis(slopes, 0, -1)
 
 
 def position_derivatives(elements: Array) -> Array:
