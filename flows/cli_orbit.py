@@ -34,6 +34,15 @@ Method = Annotated[
     str,
     typer.Option("--filter", metavar="full|paper", help="full: all that is not known is estimated; paper: nine states"),
 ]
+AnyMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="full|paper|batch|kalman",
+        help="a burn: full, all that is not known is estimated, or paper, nine states; a low orbit: batch, or kalman with a smoother "
+        "[default: full, with --positions batch]",
+    ),
+]
 LightTime = Annotated[
     bool | None,
     typer.Option(
@@ -65,15 +74,15 @@ EarthOrientationFile = Annotated[
 def restitute(
     output: Output,
     tracking: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="counted Doppler: CCSDS TDM (KVN, XML) or CSV")
+        Path | None, typer.Option(metavar="FILE", help="counted Doppler and ranges: CCSDS TDM (KVN, XML) or CSV")
     ] = None,
     positions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="positions of a low orbit instead of tracking; see docs/orbit_low.md"),
+        typer.Option(metavar="FILE", help="positions of a low orbit, alone or with tracking; see docs/orbit_low.md"),
     ] = None,
     initial: Initial = None,
     stations: StationFile = None,
-    method: Method = "full",
+    method: AnyMethod = None,
     light_time: LightTime = None,
     doppler: Doppler = None,
     sigma: Sigma = 0.02,
@@ -82,20 +91,26 @@ def restitute(
     step: StepS = 10.0,
     earth_orientation: EarthOrientationFile = None,
 ) -> None:
-    """Restitute an orbit through a burn from counted Doppler (orbit.oem, estimates.csv, summary.json, report.html), or a low orbit from positions."""
-    if (tracking is None) == (positions is None):
-        raise RequestError("orbit restitute: give either --tracking (a burn) or --positions (a low orbit)")
+    """Restitute an orbit through a burn from counted Doppler (orbit.oem, estimates.csv, summary.json, report.html), or a low orbit from positions, or
+    from tracking with --filter batch."""
+    if tracking is None and positions is None:
+        raise RequestError(
+            "orbit restitute: give --tracking (a burn, or with --filter batch a low orbit) or --positions (a low orbit)"
+        )
     settings = _settings(doppler, step, reference, earth_orientation)
-    if positions is not None:
-        from flows.orbit_low import write_low_orbit
+    low = ("batch", "kalman")
+    if tracking is None or positions is not None or method in low:
+        if method not in (None, *low):
+            raise RequestError(f"--filter {method}: is for burns; a low orbit has {' and '.join(low)}")
+        from flows.orbit_low import Observed, write_low_orbit
 
-        for line in write_low_orbit(positions, initial, output, settings):
+        observed = Observed(positions, tracking, stations, sigma)
+        for line in write_low_orbit(observed, initial, output, settings, method or "batch"):
             print(line)
         return
-    assert tracking is not None
     from flows.orbit_restitution import write_restitution
 
-    options = _options(method, light_time, sigma, spin)
+    options = _options(method or "full", light_time, sigma, spin)
     verdict, lines = write_restitution(tracking, *_needed(initial, stations), output, options, settings)
     _end(verdict, lines)
 

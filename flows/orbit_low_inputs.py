@@ -38,6 +38,8 @@ class Start:
     forces: Forces
     object_name: str = "UNKNOWN"
     object_id: str = "UNKNOWN"
+    covariance: np.ndarray | None = None
+    """Of the state (6, 6), GCRF, m and m/s, where the file gives one."""
 
 
 def read_positions(path: Path) -> PositionFixes:
@@ -67,7 +69,8 @@ def read_start(path: Path | None, first: Times) -> Start:
     forces = replace(
         _models(path, dict(parameters.user_defined)), satellite=_satellite(parameters), manoeuvres=manoeuvres
     )
-    return Start(parameters.state.to("GCRF"), forces, parameters.object_name, parameters.object_id)
+    named = (parameters.object_name, parameters.object_id)
+    return Start(parameters.state.to("GCRF"), forces, *named, parameters.covariance)
 
 
 def _models(path: Path, chosen: dict[str, str]) -> Forces:

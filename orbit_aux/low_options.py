@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orbit_aux.errors import OrbitError
 
-METHODS = ("batch", "filter")
+METHODS = ("batch", "kalman")
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class LowOrbitOptions:
     """Choices of the estimator; the defaults are for a navigation receiver of some metres over one or two days."""
 
     method: str = "batch"
-    """batch: least squares over all data; filter: square-root Kalman filter and smoother."""
+    """batch: least squares over all data; kalman: square-root Kalman filter and smoother."""
     sigma_m: float | None = None
     """Standard deviation of a fix per axis; None: what comes with the fixes, else what the residuals show."""
     spacing_s: float = 10.0

@@ -38,12 +38,14 @@ _COLOUR_TURNS, _COLOUR_GROWS = 4, 1.08
 
 @dataclass(frozen=True, eq=False)
 class LowOrbitRestitution:
-    """`orbit` with covariance (GCRF); `parameters` over "parameter"; `residuals` of fixes over "fix" (radial, along, cross, m); `summary` of plain values."""
+    """`orbit` with covariance (GCRF); `parameters` over "parameter"; `residuals` of fixes over "fix" (radial, along, cross, m); `summary` of plain values;
+    `measurements` over "measurement" where stations took part."""
 
     orbit: Orbit
     parameters: xr.Dataset
     residuals: xr.Dataset
     summary: dict[str, Any]
+    measurements: xr.Dataset | None = None
 
 
 def restitute_low_orbit(
@@ -63,7 +65,7 @@ def restitute_low_orbit(
     """
     choice, models = options or LowOrbitOptions(), forces or Forces()
     models = replace(models, manoeuvres=(*models.manoeuvres, *manoeuvres))
-    if choice.method == "filter":
+    if choice.method == "kalman":
         from orbit_aux.low_filter import filter_low_orbit
 
         return filter_low_orbit(fixes, start, models, choice, object_name=object_name, object_id=object_id)

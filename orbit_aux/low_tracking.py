@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from orbit_aux.constants import SPEED_OF_LIGHT_MS
@@ -132,7 +133,18 @@ def restitute_low_tracking(
     if kept.mean() < 0.8:
         summary["verdict"] = "doubtful"
         summary["reasons"] = [*summary["reasons"], f"{100 * (1 - kept.mean()):.0f} % of the measurements were left out"]
-    return LowOrbitRestitution(orbit, parameter_table(estimate), residual_table(estimate, problem), summary)
+    residuals = residual_table(estimate, problem)
+    return LowOrbitRestitution(orbit, parameter_table(estimate), residuals, summary, _table(tracking, size, kept))
+
+
+def _table(tracking: Tracking, size: Array, kept: NDArray[np.bool_]) -> xr.Dataset:
+    """Residuals in sigmas over "measurement", and which measurements were accepted."""
+    texts = {name: ("measurement", getattr(tracking, name)) for name in ("kind", "transmitter", "receiver")}
+    figures = {"normalised_residual": size, "accepted": kept}
+    return xr.Dataset(
+        texts | {name: ("measurement", values, {"units": "1"}) for name, values in figures.items()},
+        {"time": ("measurement", tracking.stop.utc_datetime64(), {"scale": "UTC"})},
+    )
 
 
 def _inverse_root(covariance: Array) -> Array:

@@ -66,7 +66,7 @@ def truth() -> State:
     return world.state(START, ELAPSED_S)
 
 
-@pytest.mark.parametrize("method", ["batch", "filter"])
+@pytest.mark.parametrize("method", ["batch", "kalman"])
 def test_a_day_of_positions(method: str, truth: State) -> None:
     seeds = 20 if method == "batch" else 5
     plan = Thrust(EPOCH + BURN[0], 60.0, np.array([0.0, 2.2, 0.3]), "RSW", 0.0, 0.5)

@@ -12,14 +12,16 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.orbit_low_inputs import read_positions, read_start
-from orbit_aux.ccsds import read_oem, write_oem, write_opm
+from orbit_aux.ccsds import read_oem, write_oem, write_opm, write_tdm
 from orbit_aux.fixes_simulation import simulate_fixes
 from orbit_aux.forces import Forces, Impulse, Satellite
 from orbit_aux.frames import State
 from orbit_aux.opm import Manoeuvre, OrbitParameters
 from orbit_aux.orbit import Orbit
 from orbit_aux.propagate import propagate
+from orbit_aux.stations import COLUMNS, read_stations
 from orbit_aux.time import Times
+from orbit_aux.tracking import Tracking
 
 EPOCH = Times.from_utc("2018-03-06T00:00:00")
 START = State(EPOCH, np.array([[7.0978e6, 71e3, -308e3]]), np.array([[210.0, 1003.0, 7421.0]]), "GCRF")
@@ -122,3 +124,63 @@ def test_bad_tables_leave_a_message_and_no_folder(tmp_path: Path, text: str, sai
     assert answer.exit_code != 0
     assert said in answer.output + str(answer.exception)
     assert not output.exists()
+
+
+def test_passes_over_stations_become_an_orbit(folder: Path, tmp_path: Path) -> None:
+    places = {"KRN": (67.9, 20.97), "SVB": (78.2, 15.4), "HBK": (-25.9, 27.7), "KRU": (5.1, -52.8), "TRO": (-72.0, 2.5)}
+    rows = [f"{name},{lat},{lon},100" for name, (lat, lon) in places.items()]
+    (tmp_path / "stations.csv").write_text("\n".join([",".join(COLUMNS), *rows]))
+    stations, truth = read_stations(tmp_path / "stations.csv"), read_oem(folder / "truth.oem")
+    stop = EPOCH + np.arange(60.0, 14_300.0, 20.0)
+    ends = [np.linalg.norm(truth.at(time).position_m - stations.gcrf(time)[0], axis=2) for time in (stop + -10.0, stop)]
+    up = stations.gcrf(stop)[0] / np.linalg.norm(stations.gcrf(stop)[0], axis=2, keepdims=True)
+    sine = np.einsum("snk,snk->sn", up, truth.at(stop).position_m - stations.gcrf(stop)[0]) / ends[1]
+    station, row = np.nonzero(sine > 0.1)
+    order = np.argsort(row, kind="stable")
+    station, row = station[order], row[order]
+    noise = 0.01 * np.random.default_rng(2).normal(size=len(row))
+    value = (ends[1] - ends[0])[station, row] / 10.0 + noise
+    names, many = np.array(stations.names)[station], len(row)
+    sizes = np.full(many, 10.0), np.full(many, "DOPPLER"), names, names, value, "made", np.full(many, 0.01), False
+    write_tdm(tmp_path / "tracking.tdm", Tracking(stop[row], *sizes), "VENUS")
+    near = State(EPOCH + -30.0, *(part for part in _before()), "GCRF")
+    spread = np.diag([1e6] * 3 + [1.0] * 3)
+    write_opm(
+        tmp_path / "initial.opm",
+        OrbitParameters("VENUS", "2017-044B", near, spread, 250.0, 2.0, 1.3, 2.0, 2.2, (IMPULSE,)),
+    )
+    words = ["orbit", "restitute", "--tracking", str(tmp_path / "tracking.tdm"), "--output", str(tmp_path / "out")]
+    words += ["--initial", str(tmp_path / "initial.opm"), "--reference", str(folder / "truth.oem")]
+    lacking = CliRunner().invoke(app, [*words, "--filter", "batch"])
+    assert lacking.exit_code != 0 and "--stations" in str(lacking.exception or lacking.output)
+    words += ["--stations", str(tmp_path / "stations.csv"), "--filter", "batch", "--sigma", "0.01"]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0, answer.output
+    assert f"{many} measurements of stations, 0 not accepted" in answer.output
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["object_name"] == "VENUS" and summary["verdict"] == "believed"
+    # six passes of 1 cm/s tell the orbit to some metres
+    for name in ("radial", "along", "cross"):
+        assert summary["comparison"][f"{name}_rms_m"] < 10.0
+    with (tmp_path / "out" / "measurements.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert len(table) == many and 0.9 < np.std([float(line["normalised_residual"]) for line in table]) < 1.1
+
+
+def _before() -> tuple[np.ndarray, np.ndarray]:
+    """The true state half a minute before the first fix, off by what the covariance says."""
+    back = propagate(
+        State(EPOCH, START.position_m, -START.velocity_ms, "GCRF"), EPOCH + np.array([30.0]), Forces(satellite=CRAFT)
+    )
+    return back.position_m + 500.0, -back.velocity_ms + 0.5
+
+
+def test_the_filter_is_chosen_by_name(folder: Path, tmp_path: Path) -> None:
+    words = ["orbit", "restitute", "--positions", str(folder / "fixes.csv"), "--output", str(tmp_path / "out")]
+    words += ["--initial", str(folder / "initial.opm"), "--reference", str(folder / "truth.oem")]
+    answer = CliRunner().invoke(app, [*words, "--filter", "kalman"])
+    assert answer.exit_code == 0, answer.output
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["comparison"]["along_rms_m"] < 1.5
+    wrong = CliRunner().invoke(app, [*words[:-2], "--filter", "paper"])
+    assert "is for burns" in str(wrong.exception or wrong.output)

@@ -52,7 +52,7 @@ def _errors(result: LowOrbitRestitution, truth: State) -> tuple[np.ndarray, np.n
     return np.linalg.norm(error, axis=1), np.einsum("ni,nij,nj->n", apart, np.linalg.inv(matrices), apart)
 
 
-@pytest.mark.parametrize("method", ["batch", "filter"])
+@pytest.mark.parametrize("method", ["batch", "kalman"])
 def test_positions_of_a_receiver_give_the_orbit(truth: State, method: str) -> None:
     squares = []
     for seed in range(2):
