@@ -257,7 +257,7 @@ def test_a_wrong_sign_or_factor_is_said(burn: Path, tmp_path: Path, etalon: Etal
         (["--doppler", "half"], "--doppler"),
         (["--sigma", "0"], "--sigma"),
         (["--step", "0"], "--step"),
-        (["--positions", "x.csv"], "either --tracking"),
+        (["--positions", "x.csv", "--filter", "paper"], "is for burns"),
     ],
 )
 def test_requests_that_are_refused(burn: Path, tmp_path: Path, etalon: Etalon, change: list[str], told: str) -> None:
