@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.errors import OrbitError
+from orbit_aux.tables import read_rows
 from orbit_aux.time import Times
 
 COLUMNS = ("utc", "x_m", "y_m", "z_m")
@@ -78,18 +78,7 @@ def sorted_fixes(
 def read_fixes(path: str | Path) -> PositionFixes:
     """Fixes of a CSV file with the columns utc, x_m, y_m, z_m (ITRF) and, if known, sigma_m."""
     file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(
-                (line for line in stream if line.strip() and not line.startswith("#")), skipinitialspace=True
-            )
-            rows = list(reader)
-            names = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OrbitError(f"{file}: cannot be read ({error}); give a table of positions") from None
-    lacking = [name for name in COLUMNS if name not in names]
-    if lacking:
-        raise OrbitError(f"{file}: column {', '.join(lacking)} is missing; the columns are {','.join(COLUMNS)},sigma_m")
+    rows = read_rows(file, COLUMNS, "positions", ",sigma_m")
     values = np.array([_numbers(file, number, row) for number, row in enumerate(rows, start=1)]).reshape(-1, 4)
     return sorted_fixes(Times.from_utc([row["utc"] for row in rows]), values[:, :3], values[:, 3], str(file))
 

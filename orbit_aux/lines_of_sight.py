@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orbit_aux.errors import OrbitError
+from orbit_aux.tables import read_rows
 
 Array = NDArray[np.float64]
 
@@ -82,18 +82,7 @@ def from_angles(columns: ArrayLike, psi_x_rad: ArrayLike, psi_y_rad: ArrayLike, 
 def read_lines_of_sight(path: str | Path) -> LinesOfSight:
     """The lines of sight of a CSV file with the columns column, x, y, z (directions in the body axes)."""
     file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in stream if line.strip() and not line.startswith("#")]
-    except (OSError, UnicodeDecodeError) as error:
-        raise OrbitError(f"{file}: cannot be read ({error}); give a table of lines of sight") from None
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    names = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = names
-    lacking = [name for name in COLUMNS if name not in names]
-    if lacking:
-        raise OrbitError(f"{file}: column {', '.join(lacking)} is missing; the columns are {','.join(COLUMNS)}")
-    rows = [_row(file, row) for row in reader]
+    rows = [_row(file, row) for row in read_rows(file, COLUMNS, "lines of sight")]
     if not rows:
         raise OrbitError(f"{file}: holds no line of sight; give one per column of the camera")
     values = np.array(rows)

@@ -22,8 +22,14 @@ def parse_xml(file: Path, data: bytes, kind: str) -> list[Item]:
     Document types and entities are refused; `file` is only named in errors.
     """
     reader = _Reader(file, kind)
+    feed(file, reader.parser, data)
+    return reader.items
+
+
+def feed(file: Path, parser: expat.XMLParserType, data: bytes) -> None:
+    """Parse all of `data`; what is no XML is refused with its file and line."""
     try:
-        reader.parser.Parse(data, True)
+        parser.Parse(data, True)
     except OrbitError:
         raise
     except expat.ExpatError as error:
@@ -32,7 +38,6 @@ def parse_xml(file: Path, data: bytes, kind: str) -> list[Item]:
         )
     except (LookupError, ValueError) as error:
         raise OrbitError(f"{file}: XML encoding not understood ({error}): write it in UTF-8") from None
-    return reader.items
 
 
 def render_xml(kind: str, version: str, groups: Sequence[Group]) -> str:

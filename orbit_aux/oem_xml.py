@@ -7,8 +7,8 @@ from typing import NoReturn
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from orbit_aux.errors import OrbitError
 from orbit_aux.ndm_content import Entry, check_version, refuse
+from orbit_aux.ndm_xml import feed
 from orbit_aux.oem_content import RawCovariance, RawMessage, RawSegment, RawState
 
 _STATE = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
@@ -25,16 +25,7 @@ _DEEPEST = 32
 def parse_xml(file: Path, data: bytes) -> RawMessage:
     """The content of an XML message; `file` is only named in errors. Document types and entities are refused."""
     reader = _Reader(file)
-    try:
-        reader.parser.Parse(data, True)
-    except OrbitError:
-        raise
-    except expat.ExpatError as error:
-        refuse(
-            file, error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)})", "it is damaged, get it again"
-        )
-    except (LookupError, ValueError) as error:
-        raise OrbitError(f"{file}: XML encoding not understood ({error}): write it in UTF-8") from None
+    feed(file, reader.parser, data)
     return reader.message
 
 

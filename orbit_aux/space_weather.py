@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.errors import OrbitError
+from orbit_aux.tables import read_rows
 from orbit_aux.time import Times
 
 COLUMNS = ("utc", "f107", "ap")
@@ -48,11 +48,10 @@ def constant_space_weather(f107: float = 150.0, ap: float = 15.0) -> SpaceWeathe
 def read_space_weather(path: str | Path) -> SpaceWeather:
     """Activity from a CSV file with the columns utc, f107, ap."""
     file = Path(path)
+    rows = read_rows(file, COLUMNS, "activity")
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(line for line in stream if line.strip() and not line.startswith("#")))
         values = np.array([(float(row["f107"]), float(row["ap"])) for row in rows]).reshape(-1, 2)
         times = Times.from_utc([row["utc"].strip() for row in rows])
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise OrbitError(f"{file}: not a table of activity ({error}); its columns are {','.join(COLUMNS)}") from None
     return SpaceWeather(times, values[:, 0], values[:, 1], str(file.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import from_geodetic, transform
+from orbit_aux.tables import read_rows
 from orbit_aux.time import Times
 
 COLUMNS = ("name", "lat_deg", "lon_deg", "height_m")
@@ -46,16 +46,7 @@ class Stations:
 def read_stations(path: str | Path) -> Stations:
     """The stations of a CSV file with the columns name, lat_deg, lon_deg (east) and height_m (WGS84)."""
     file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in stream if line.strip() and not line.startswith("#")]
-    except (OSError, UnicodeDecodeError) as error:
-        raise OrbitError(f"{file}: cannot be read ({error}); give a table of stations") from None
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if lacking:
-        raise OrbitError(f"{file}: column {', '.join(lacking)} is missing; the columns are {','.join(COLUMNS)}")
-    places = [_place(file, row) for row in reader]
+    places = [_place(file, row) for row in read_rows(file, COLUMNS, "stations")]
     names = tuple(name for name, _ in places)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if not names or repeated:
