@@ -60,6 +60,9 @@ Sigma = Annotated[float, typer.Option("--sigma", metavar="M/S", help="standard d
 Spin = Annotated[
     str, typer.Option("--spin", metavar="auto|on|off", help="whether the antenna turns with the satellite")
 ]
+Biases = Annotated[
+    bool, typer.Option("--biases", help="estimate a constant bias of the counts of each receiving station")
+]
 Reference = Annotated[
     Path | None, typer.Option("--reference", metavar="O.oem", help="an orbit to compare with: radial, along, cross")
 ]
@@ -87,6 +90,7 @@ def restitute(
     doppler: Doppler = None,
     sigma: Sigma = 0.02,
     spin: Spin = "auto",
+    biases: Biases = False,
     reference: Reference = None,
     step: StepS = 10.0,
     earth_orientation: EarthOrientationFile = None,
@@ -110,7 +114,7 @@ def restitute(
         return
     from flows.orbit_restitution import write_restitution
 
-    options = _options(method or "full", light_time, sigma, spin)
+    options = _options(method or "full", light_time, sigma, spin, biases)
     verdict, lines = write_restitution(tracking, *_needed(initial, stations), output, options, settings)
     _end(verdict, lines)
 
@@ -131,6 +135,7 @@ def monitor(
     doppler: Doppler = None,
     sigma: Sigma = 0.02,
     spin: Spin = "auto",
+    biases: Biases = False,
     reference: Reference = None,
     step: StepS = 10.0,
     earth_orientation: EarthOrientationFile = None,
@@ -144,7 +149,7 @@ def monitor(
         tracking,
         *_needed(initial, stations),
         output,
-        _options(method, light_time, sigma, spin),
+        _options(method, light_time, sigma, spin, biases),
         _settings(doppler, step, reference, earth_orientation),
         follow=follow,
     )
@@ -215,7 +220,7 @@ def _needed(initial: Path | None, stations: Path | None) -> tuple[Path, Path]:
     return initial, stations
 
 
-def _options(method: str, light_time: bool | None, sigma: float, spin: str) -> BurnOptions:
+def _options(method: str, light_time: bool | None, sigma: float, spin: str, biases: bool = False) -> BurnOptions:
     from orbit_aux.restitution import METHODS, SPIN, BurnOptions
 
     for name, value, allowed in (("--filter", method, METHODS), ("--spin", spin, SPIN)):
@@ -223,7 +228,9 @@ def _options(method: str, light_time: bool | None, sigma: float, spin: str) -> B
             raise RequestError(f"{name} {value}: use {' or '.join(allowed)}")
     if not 1e-5 <= sigma <= 100.0:
         raise RequestError(f"--sigma {sigma}: give the standard deviation of a count in m/s, 0.00001 to 100")
-    return BurnOptions(method=method, light_time=light_time, sigma_ms=sigma, spin=spin)
+    if biases and method == "paper":
+        raise RequestError("--biases: the paper's nine states have none; use --filter full")
+    return BurnOptions(method=method, light_time=light_time, sigma_ms=sigma, spin=spin, estimate_biases=biases)
 
 
 def _settings(doppler: str | None, step: float, reference: Path | None, orientation: Path | None) -> Settings:

@@ -132,6 +132,7 @@ def summary_of(answer: Answer) -> dict[str, Any]:
     return {
         "object_name": answer.inputs.parameters.object_name,
         **answer.result.summary,
+        "biases_ms": _biases(answer),
         "semi_major_axis": axes,
         "plan": plan,
         "notes": list(dict.fromkeys([*answer.notes, *answer.result.summary.get("notes", ())])),
@@ -203,6 +204,12 @@ def plain(content: Any) -> Any:
     return content
 
 
+def _biases(answer: Answer) -> dict[str, Any] | None:
+    """Biases of the counts by the names of the receiving stations; None where none were estimated."""
+    found = answer.result.summary.get("biases_ms")
+    return None if found is None else dict(zip(answer.inputs.stations.names, found, strict=True))
+
+
 def lines_of(answer: Answer, summary: Mapping[str, Any]) -> list[str]:
     """What an operator wants to read: ten lines."""
     data = answer.result.estimates
@@ -253,6 +260,9 @@ def _engine_lines(summary: Mapping[str, Any], answer: Answer) -> list[str]:
     spin = summary.get("spin")
     if spin:
         lines.append(f"Spin: period {spin['period_s']:.4f} s, antenna {spin['antenna_m']:.3f} m off the axis")
+    if summary["biases_ms"]:
+        told = (f"{name} {100 * b['value']:+.2f} ± {100 * b['sigma']:.2f}" for name, b in summary["biases_ms"].items())
+        lines.append(f"Biases of the counts: {', '.join(told)} cm/s")
     return lines
 
 

@@ -257,6 +257,7 @@ def test_a_wrong_sign_or_factor_is_said(burn: Path, tmp_path: Path, etalon: Etal
         (["--doppler", "half"], "--doppler"),
         (["--sigma", "0"], "--sigma"),
         (["--step", "0"], "--step"),
+        (["--biases", "--filter", "paper"], "--biases"),
         (["--positions", "x.csv", "--filter", "paper"], "is for burns"),
     ],
 )
@@ -288,3 +289,20 @@ def test_montecarlo(tmp_path: Path, etalon: Etalon) -> None:
     assert nominal["axis_rms_km_settled"] < 2.4
     assert all(case["failed"] == 0 and case["axis_rms_km_settled"] < 4.0 for case in cases)
     assert "wrong" not in out and f"{len(found)} restitutions" in out
+
+
+def test_a_bias_of_a_station_is_found_and_named(burn: Path, tmp_path: Path, etalon: Etalon) -> None:
+    comments, body = [], []
+    for line in (burn / "tracking.csv").read_text().splitlines():
+        (comments if line.startswith("#") else body).append(line)
+    table = list(csv.DictReader(body))
+    for row in table:
+        row["value_ms"] = str(float(row["value_ms"]) + (0.05 if row["receiver"] == "HBK" else 0.0))
+    changed = [",".join(table[0]), *(",".join(row.values()) for row in table)]
+    (tmp_path / "biased.csv").write_text("\n".join([*comments, *changed]) + "\n")
+    given = ["--tracking", tmp_path / "biased.csv", *inputs(burn)[2:]]
+    code, out, err = etalon("orbit", "restitute", *given, "--biases", "--output", tmp_path / "out")
+    assert code == 0, err
+    assert "Biases of the counts: " in out
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())["biases_ms"]["HBK"]
+    assert abs(found["value"] - 0.05) < 4 * found["sigma"] < 0.05
