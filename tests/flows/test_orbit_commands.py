@@ -297,12 +297,14 @@ def test_a_bias_of_a_station_is_found_and_named(burn: Path, tmp_path: Path, etal
         (comments if line.startswith("#") else body).append(line)
     table = list(csv.DictReader(body))
     for row in table:
-        row["value_ms"] = str(float(row["value_ms"]) + (0.2 if row["receiver"] == "HBK" else 0.0))
+        row["value_ms"] = str(float(row["value_ms"]) + (0.04 if row["receiver"] == "HBK" else 0.0))
     changed = [",".join(table[0]), *(",".join(row.values()) for row in table)]
     (tmp_path / "biased.csv").write_text("\n".join([*comments, *changed]) + "\n")
     given = ["--tracking", tmp_path / "biased.csv", *inputs(burn)[2:]]
     code, out, err = etalon("orbit", "restitute", *given, "--biases", "--output", tmp_path / "out")
     assert code == 0, err
     assert "Biases of the counts: " in out
-    found = json.loads((tmp_path / "out" / "summary.json").read_text())["biases_ms"]["HBK"]
-    assert abs(found["value"] - 0.2) < 4 * found["sigma"] < 0.1
+    biases = json.loads((tmp_path / "out" / "summary.json").read_text())["biases_ms"]
+    found = biases["HBK"]
+    assert max(biases, key=lambda name: biases[name]["value"]) == "HBK"
+    assert abs(found["value"] - 0.04) < 3 * found["sigma"] < 0.06
