@@ -14,7 +14,11 @@ Array = NDArray[np.float64]
 #: what the value would have to be multiplied by, what it looks like, and the remedy
 CONVENTIONS = (
     (-1.0, "of the opposite sign", "change the sign: V > 0 when the satellite recedes"),
-    (0.5, "the sum of the legs", "halve it, or say that it is the sum (mean of the legs is expected)"),
+    (
+        0.5,
+        "the sum of the legs",
+        "halve it, or say that it is the sum (--doppler sum, or a comment in the file; the mean of the legs is expected)",
+    ),
     (2.0, "half the mean of the legs", "double it"),
     (-0.5, "the sum of the legs with the opposite sign", "change the sign and halve it"),
     (-2.0, "half the mean of the legs with the opposite sign", "change the sign and double it"),
