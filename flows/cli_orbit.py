@@ -11,8 +11,8 @@ from calib.errors import RequestError
 from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
 
 if TYPE_CHECKING:
-    from flows.orbit_inputs import Settings
-    from orbit_aux.restitution import BurnOptions
+    from flows.orbits.inputs import Settings
+    from orbit_aux.burns.restitution import BurnOptions
 
 orbit_app = typer.Typer(
     no_args_is_help=True,
@@ -106,13 +106,13 @@ def restitute(
     if tracking is None or positions is not None or method in low:
         if method not in (None, *low):
             raise RequestError(f"--filter {method}: is for burns; a low orbit has {' and '.join(low)}")
-        from flows.orbit_low import Observed, write_low_orbit
+        from flows.orbits.low import Observed, write_low_orbit
 
         observed = Observed(positions, tracking, stations, sigma)
         for line in write_low_orbit(observed, initial, output, settings, method or "batch"):
             print(line)
         return
-    from flows.orbit_restitution import write_restitution
+    from flows.orbits.restitution import write_restitution
 
     options = _options(method or "full", light_time, sigma, spin, biases)
     verdict, lines = write_restitution(tracking, *_needed(initial, stations), output, options, settings)
@@ -141,7 +141,7 @@ def monitor(
     earth_orientation: EarthOrientationFile = None,
 ) -> None:
     """Watch a burn while its tracking arrives (TDM as key-value text, or CSV); at the end, or when interrupted, write what `restitute` writes."""
-    from flows.orbit_monitor import monitor as watch
+    from flows.orbits.monitor import monitor as watch
 
     if follow and tracking is None:
         raise RequestError("orbit monitor: --follow needs --tracking FILE; standard input is read until it ends")
@@ -184,8 +184,8 @@ def montecarlo(
     ] = "processes",
 ) -> None:
     """Restitute a simulated burn (a scenario, or the plan of an OPM) from many perturbed starts and from the wrong plans of the paper: errors, NEES, NIS."""
-    from flows.orbit_montecarlo import write_montecarlo
-    from flows.orbit_scenarios import experiment_of
+    from flows.orbits.montecarlo import write_montecarlo
+    from flows.orbits.scenarios import experiment_of
 
     experiment = experiment_of(scenario, initial, stations, noise_ms=noise, spin=spin_period)
     # counts that are simulated without noise still have a weight
@@ -204,7 +204,7 @@ def simulate_burn(
     spin_period: SpinPeriod = None,
 ) -> None:
     """Make the tracking of a burn with its truth: initial.opm, stations.csv, tracking.tdm, tracking.csv, truth.csv, truth.oem."""
-    from flows.orbit_scenarios import experiment_of, write_simulation
+    from flows.orbits.scenarios import experiment_of, write_simulation
 
     experiment = experiment_of(scenario, initial, stations, noise_ms=noise, spin=spin_period)
     for line in write_simulation(experiment, output, seed):
@@ -221,7 +221,7 @@ def _needed(initial: Path | None, stations: Path | None) -> tuple[Path, Path]:
 
 
 def _options(method: str, light_time: bool | None, sigma: float, spin: str, biases: bool = False) -> BurnOptions:
-    from orbit_aux.restitution import METHODS, SPIN, BurnOptions
+    from orbit_aux.burns.restitution import METHODS, SPIN, BurnOptions
 
     for name, value, allowed in (("--filter", method, METHODS), ("--spin", spin, SPIN)):
         if value not in allowed:
@@ -234,7 +234,7 @@ def _options(method: str, light_time: bool | None, sigma: float, spin: str, bias
 
 
 def _settings(doppler: str | None, step: float, reference: Path | None, orientation: Path | None) -> Settings:
-    from flows.orbit_inputs import Settings
+    from flows.orbits.inputs import Settings
 
     return Settings(doppler or "", step, reference, orientation)
 

@@ -71,8 +71,8 @@ def orbit_geolocate(
     ] = None,
 ) -> None:
     """Locate pixels on the ground: orbit, attitude and lines of sight to longitude, latitude and height over WGS84. Where flag is not ok they are empty."""
-    from flows.orbit_geolocation import Extras, Ground, write_locations
-    from orbit_aux.geolocate import Corrections
+    from flows.orbits.geolocation import Extras, Ground, write_locations
+    from orbit_aux.location.geolocate import Corrections
 
     if attitude_sigma is not None and not 0 <= attitude_sigma <= 1e5:
         raise RequestError(f"--attitude-sigma {attitude_sigma}: give 0 to 100000 µrad")
@@ -99,7 +99,7 @@ def orbit_sky(
     ] = None,
 ) -> None:
     """Apparent Moon and Sun from the satellite: direction in GCRF and in the body, distance, radius, angle over the Earth's limb, phase of the Moon."""
-    from flows.orbit_sky import write_sky
+    from flows.orbits.sky import write_sky
 
     for line in write_sky(orbit, times, output, attitude):
         print(line)

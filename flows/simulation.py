@@ -17,8 +17,8 @@ from calib.simulate.moon import MoonScene, crossing_times, simulate_moon
 from flows.orbit import geometry_at
 from orbit_aux.ccsds import write_oem
 from orbit_aux.moon_view import earth_clearance, moon_geometry
+from orbit_aux.motion.propagate import sun_synchronous_orbit
 from orbit_aux.orbit import Orbit, Segment
-from orbit_aux.propagate import sun_synchronous_orbit
 from orbit_aux.time import Times
 
 _STEP_S = 3600.0

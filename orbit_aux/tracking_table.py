@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from orbit_aux.ccsds.ndm_content import Item, number, refuse
+from orbit_aux.ccsds.ndm_files import read_content
 from orbit_aux.errors import OrbitError
-from orbit_aux.ndm_content import Item, number, refuse
-from orbit_aux.ndm_files import read_content
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking
 

@@ -13,11 +13,11 @@ from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 
 from orbit_aux.attitude import Attitude
-from orbit_aux.geolocate import Camera, locate_image
-from orbit_aux.inverse_location import find_pixels
-from orbit_aux.lines_of_sight import from_angles
+from orbit_aux.location.geolocate import Camera, locate_image
+from orbit_aux.location.inverse_location import find_pixels
+from orbit_aux.location.lines_of_sight import from_angles
+from orbit_aux.location.terrain import Terrain, read_terrain
 from orbit_aux.orbit import Orbit
-from orbit_aux.terrain import Terrain, read_terrain
 from orbit_aux.time import Times
 
 pytestmark = pytest.mark.benchmark

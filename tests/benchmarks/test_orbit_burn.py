@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orbit_aux.burn import Burn
-from orbit_aux.burn_counts import part_of_tracking, ready_counts
-from orbit_aux.burn_model import burn_model
-from orbit_aux.burn_scenarios import burn_scenario
-from orbit_aux.burn_simulation import simulate_burn
-from orbit_aux.consistency import mean_band, normalised_error
+from orbit_aux.burns.burn import Burn
+from orbit_aux.burns.consistency import mean_band, normalised_error
+from orbit_aux.burns.counts import part_of_tracking, ready_counts
+from orbit_aux.burns.model import burn_model
+from orbit_aux.burns.paper_filter import PaperFilter
+from orbit_aux.burns.restitution import BurnOptions, restitute_burn
+from orbit_aux.burns.scenarios import burn_scenario
+from orbit_aux.burns.simulation import simulate_burn
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.frames import State, from_geodetic
-from orbit_aux.paper_filter import PaperFilter
-from orbit_aux.restitution import BurnOptions, restitute_burn
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
 from orbit_aux.veis import veis_axes

@@ -7,16 +7,16 @@ import time
 import numpy as np
 import pytest
 
-from orbit_aux.fixes_simulation import simulate_fixes
-from orbit_aux.forces import Forces, Satellite, Thrust
 from orbit_aux.frames import State
-from orbit_aux.gravity import packaged_gravity
-from orbit_aux.j2_kernel import j2_steps
-from orbit_aux.low_options import LowOrbitOptions
-from orbit_aux.low_orbit import restitute_low_orbit
-from orbit_aux.propagate import propagate, propagate_j2_steps
+from orbit_aux.low.fixes_simulation import simulate_fixes
+from orbit_aux.low.options import LowOrbitOptions
+from orbit_aux.low.restitution import restitute_low_orbit
+from orbit_aux.motion.forces import Forces, Satellite, Thrust
+from orbit_aux.motion.gravity import packaged_gravity
+from orbit_aux.motion.j2_kernel import j2_steps
+from orbit_aux.motion.propagate import propagate, propagate_j2_steps
 from orbit_aux.time import Times
-from tests.orbit_aux.low_truth import Truth
+from tests.orbit_aux.low.truth import Truth
 
 pytestmark = pytest.mark.benchmark
 

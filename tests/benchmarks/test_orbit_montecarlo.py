@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from flows.orbit_montecarlo import NOMINAL, figures, montecarlo
-from flows.orbit_scenarios import experiment_of
-from orbit_aux.restitution import BurnOptions
+from flows.orbits.montecarlo import NOMINAL, figures, montecarlo
+from flows.orbits.scenarios import experiment_of
+from orbit_aux.burns.restitution import BurnOptions
 
 pytestmark = pytest.mark.benchmark
 

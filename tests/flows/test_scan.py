@@ -25,8 +25,8 @@ from flows.orbit import MOON_GEOMETRY, SUN_DIRECTION, Arc
 from flows.scan import moon_scan, with_scan
 from flows.simulation import image_axes
 from orbit_aux.bodies import moon_position
+from orbit_aux.motion.propagate import sun_synchronous_orbit
 from orbit_aux.orbit import Orbit
-from orbit_aux.propagate import sun_synchronous_orbit
 from orbit_aux.time import Times
 
 LINES, PERIOD_S = 2000, 1e-3

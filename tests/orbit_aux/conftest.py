@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orbit_aux.burn_counts import part_of_tracking
-from orbit_aux.burn_scenarios import BurnScenario, burn_scenario
-from orbit_aux.burn_simulation import simulate_burn
+from orbit_aux.burns.counts import part_of_tracking
+from orbit_aux.burns.restitution import BurnRestitution
+from orbit_aux.burns.scenarios import BurnScenario, burn_scenario
+from orbit_aux.burns.simulation import simulate_burn
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.frames import State, from_geodetic
-from orbit_aux.restitution import BurnRestitution
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
 from orbit_aux.tracking import Tracking

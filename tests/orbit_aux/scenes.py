@@ -12,8 +12,8 @@ import numpy as np
 
 from orbit_aux.attitude import Attitude
 from orbit_aux.frames import rotation
-from orbit_aux.geolocate import Camera
-from orbit_aux.lines_of_sight import LinesOfSight, from_angles
+from orbit_aux.location.geolocate import Camera
+from orbit_aux.location.lines_of_sight import LinesOfSight, from_angles
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 

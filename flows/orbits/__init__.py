@@ -1,0 +1,1 @@
+"""Orbits by command: inputs, what is written, pages."""

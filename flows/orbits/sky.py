@@ -1,0 +1,69 @@
+"""`etalon orbit sky`: Moon and Sun as a satellite sees them at given times, to a table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from calib.errors import RequestError
+from orbit_aux.ccsds import read_aem, read_oem
+from orbit_aux.location.sky import BODIES, apparent_body, exclusion, to_body
+from orbit_aux.moon_view import moon_geometry
+from orbit_aux.time import Times
+
+
+def write_sky(orbit: Path, times: Path, output: Path, attitude: Path | None = None) -> list[str]:
+    """Read the CSV `times` (column utc), write the CSV `output` with the apparent Moon and Sun at each, return the lines to print.
+
+    Of each body right ascension and declination (GCRF), distance, apparent radius, angle over the Earth's limb, and the unit vector in the body axes where
+    there is an attitude; of the Moon its phase.
+    """
+    if output.resolve() in {path.resolve() for path in (orbit, times, attitude) if path is not None}:
+        raise RequestError(f"{output}: is an input; give another file to --output")
+    instants = _read_times(times)
+    state = read_oem(orbit).at(instants, "GCRF")
+    turning = None if attitude is None else read_aem(attitude)
+    columns: dict[str, np.ndarray] = {}
+    for body in BODIES:
+        seen = apparent_body(body, state)
+        direction = seen["direction"].values
+        columns[f"{body}_ra_deg"] = np.degrees(np.arctan2(direction[:, 1], direction[:, 0])) % 360.0
+        columns[f"{body}_dec_deg"] = np.degrees(np.arcsin(direction[:, 2]))
+        columns[f"{body}_distance_km"] = seen["distance"].values / 1e3
+        columns[f"{body}_radius_deg"] = np.degrees(seen["apparent_radius"].values)
+        columns[f"{body}_over_limb_deg"] = exclusion(state, direction, {})["earth_limb"].values
+        if turning is not None:
+            in_body = to_body(turning, instants, direction)
+            columns |= {f"{body}_{axis}": in_body[:, place] for place, axis in enumerate("xyz")}
+    columns["moon_phase_deg"] = moon_geometry(instants, state.position_m, light_time=True)["phase"].values
+    _write(output, instants, columns)
+    hidden = int((columns["moon_over_limb_deg"] < 0).sum())
+    return [f"{output}: {len(instants)} times, the Earth hides the Moon's centre at {hidden}"]
+
+
+def _read_times(path: Path) -> Times:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(line for line in stream if line.strip() and not line.startswith("#")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RequestError(f"{path}: cannot be read ({error}); give a table with the column utc") from None
+    if not rows or "utc" not in rows[0]:
+        raise RequestError(f"{path}: has no column utc or no time in it; give a line per time")
+    return Times.from_labels([row["utc"] or "" for row in rows], "UTC")
+
+
+def _write(output: Path, times: Times, columns: dict[str, np.ndarray]) -> None:
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(",".join(["utc", *columns]) + "\n")
+            for utc, values in zip(times.utc_strings(), np.stack([*columns.values()], axis=-1).tolist(), strict=True):
+                stream.write(",".join([utc, *(f"{value:.9f}" for value in values)]) + "\n")
+        partial.replace(output)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RequestError(
+            f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
+        ) from None

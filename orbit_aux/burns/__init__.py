@@ -1,0 +1,1 @@
+"""An orbit through a burn, from counted Doppler."""

@@ -1,0 +1,1 @@
+"""Where pixels look: on the ground and in the sky."""

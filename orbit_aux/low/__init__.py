@@ -1,0 +1,1 @@
+"""A low orbit from positions, Doppler and range."""

@@ -1,0 +1,1 @@
+"""Forces and the motion under them."""
