@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ import xarray as xr
 from calib.errors import RequestError
 from flows.orbits.inputs import Settings, earth_orientation, read_tracking, record
 from flows.orbits.low_inputs import Start, read_positions, read_start
-from flows.orbits.output import comparison, new_folder, plain, table_of
+from flows.orbits.output import comparison
+from flows.orbits.writing import new_folder, table_of, write_json
 from orbit_aux.ccsds import read_opm, write_oem
 from orbit_aux.errors import OrbitError
 from orbit_aux.low.fixes import PositionFixes
@@ -73,8 +73,7 @@ def write_low_orbit(
         write_oem(part / "orbit.oem", result.orbit)
         (part / "residuals.csv").write_text(table_of(result.residuals), encoding="utf-8")
         (part / "parameters.csv").write_text(_parameter_rows(result), encoding="utf-8")
-        text = json.dumps(plain(summary), indent=1, ensure_ascii=False)
-        (part / "summary.json").write_text(text + "\n", encoding="utf-8")
+        write_json(part / "summary.json", summary)
     return _lines(summary, settings)
 
 

@@ -17,7 +17,8 @@ import xarray as xr
 
 from calib.errors import RequestError
 from flows.orbits.inputs import BurnInputs, Settings, earth_orientation, read_tracking, record
-from flows.orbits.output import Answer, check_output, write_answer
+from flows.orbits.output import Answer, write_answer
+from flows.orbits.writing import check_output
 from orbit_aux.burns.burn import Burn
 from orbit_aux.burns.restitution import BurnMonitor, BurnOptions
 from orbit_aux.ccsds.tdm import stream_tdm

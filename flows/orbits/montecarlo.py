@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from flows.cluster import open_cluster
-from flows.orbits.output import SETTLED_S, check_output, new_folder, plain, table_of
+from flows.orbits.output import SETTLED_S
+from flows.orbits.writing import check_output, new_folder, table_of, write_json
 from orbit_aux.burns.burn import Burn
 from orbit_aux.burns.plan import semi_major_axis, semi_major_axis_sigma
 from orbit_aux.burns.restitution import BurnOptions, restitute_burn
@@ -262,7 +262,7 @@ def write_montecarlo(
     experiment: Experiment, output: Path, starts: int, seed: int, options: BurnOptions, cluster: str
 ) -> list[str]:
     """Run and write runs.csv, summary.json and report.html into the new folder `output`; returns the lines to print."""
-    from calib.report.orbit_burn import page
+    from calib.report.sheet import page
     from flows.orbits.montecarlo_page import montecarlo_page
 
     check_output(output)
@@ -273,8 +273,7 @@ def write_montecarlo(
     summary = {"scenario": experiment.name, "starts": starts, "seed": seed, "seconds": elapsed, "cases": cases}
     with new_folder(output) as part:
         (part / "runs.csv").write_text(table_of(data), encoding="utf-8")
-        text = json.dumps(plain(summary), indent=1, ensure_ascii=False)
-        (part / "summary.json").write_text(text + "\n", encoding="utf-8")
+        write_json(part / "summary.json", summary)
         (part / "report.html").write_text(page(montecarlo_page(data, cases, experiment.name)), encoding="utf-8")
     return [*_lines(cases), f"{data.sizes['run']} restitutions in {elapsed:.1f} s", f"Page: {output / 'report.html'}"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from calib.report.orbit_burn import BurnPage, Plot, Trace
+from calib.report.sheet import Plot, Sheet, Table, Trace
 
 _KM = 1000.0
 
 
-def montecarlo_page(data: xr.Dataset, cases: Sequence[Mapping[str, Any]], name: str) -> BurnPage:
+def montecarlo_page(data: xr.Dataset, cases: Sequence[Mapping[str, Any]], name: str) -> Sheet:
     """The page: figures of each case, and every run's error."""
     failed = sum(case["failed"] for case in cases)
     heads = (
@@ -26,7 +26,7 @@ def montecarlo_page(data: xr.Dataset, cases: Sequence[Mapping[str, Any]], name: 
         "NEES (95 % band)",
         "NIS (95 % band)",
     )
-    return BurnPage(
+    return Sheet(
         title=f"Monte Carlo of {name}",
         verdict="all done" if failed == 0 else f"{failed} runs failed",
         good=failed == 0,
@@ -34,14 +34,12 @@ def montecarlo_page(data: xr.Dataset, cases: Sequence[Mapping[str, Any]], name: 
             f"{data.sizes['run']} restitutions of one true burn, each from a start drawn from its covariance and with noise of its own; "
             "NEES: normalised estimation error squared of the state 10 min after cut-off, 6 expected; NIS: normalised innovation squared, 1 expected."
         ],
-        rows=[_row(case) for case in cases],
+        tables=[Table("Errors against the truth, by case", heads, [_row(case) for case in cases])],
         plots=[
             _plot(data, "cut_off", "at cut-off, from counts until then"),
             _plot(data, "settled", "10 min after cut-off"),
         ],
         notes=_failures(data),
-        heads=heads,
-        caption="Errors against the truth, by case",
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from calib.report.orbit_burn import BurnPage, Plot, Trace
+from calib.report.sheet import Plot, Sheet, Table, Trace
 from flows.orbits.output import Answer
 from orbit_aux.burns.plan import planned_states, semi_major_axis
 from orbit_aux.time import Times
@@ -18,7 +19,7 @@ _AVERAGED = 60
 _KM = 1000.0
 
 
-def burn_page(answer: Answer, summary: Mapping[str, Any]) -> BurnPage:
+def burn_page(answer: Answer, summary: Mapping[str, Any]) -> Sheet:
     """The page of an answer: as in the paper, the semi-major axis and residuals through the burn, the forecast against the target, the thrust, the tests."""
     data, burn = answer.result.estimates, answer.burn
     times = Times.from_utc(data["time"].values)
@@ -37,14 +38,22 @@ def burn_page(answer: Answer, summary: Mapping[str, Any]) -> BurnPage:
         *_last_rows(data, answer),
         *_engine_rows(summary),
     ]
-    return BurnPage(
+    return Sheet(
         title=f"Orbit of {summary['object_name']} through its burn",
         verdict=verdict,
         good=verdict == "believed",
         sentences=sentences,
-        rows=rows,
-        plots=_plots(data, minutes, answer),
-        burning_min=(0.0, burn.duration_s / 60.0),
+        tables=[
+            Table(
+                "What was found, with one standard deviation",
+                ("Quantity", "Estimate", "Standard deviation", "Plan"),
+                rows,
+            )
+        ],
+        plots=[
+            replace(plot, x_name="minutes after ignition", shaded=(0.0, burn.duration_s / 60.0, "the burn"))
+            for plot in _plots(data, minutes, answer)
+        ],
         notes=[*map(str, summary["notes"]), *_told(answer.record)],
     )
 

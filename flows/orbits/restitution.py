@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.orbits.inputs import BurnInputs, Settings, earth_orientation, read_tracking, record
-from flows.orbits.output import Answer, check_output, write_answer
+from flows.orbits.output import Answer, write_answer
+from flows.orbits.writing import check_output
 from orbit_aux.burns.restitution import BurnOptions, restitute_burn
 
 

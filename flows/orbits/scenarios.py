@@ -16,7 +16,7 @@ from calib.config import CONFIGS, Model
 from calib.errors import RequestError
 from flows.orbits.inputs import burn_of
 from flows.orbits.montecarlo import Experiment, perturbed
-from flows.orbits.output import check_output, new_folder, table_of
+from flows.orbits.writing import check_output, new_folder, table_of
 from orbit_aux.burns.burn import STANDARD_GRAVITY_MS2, Burn
 from orbit_aux.burns.simulation import TrackingPlan, simulate_burn
 from orbit_aux.ccsds import read_opm, write_oem, write_opm, write_tdm

@@ -1,4 +1,4 @@
-"""The restitution of an orbit through a burn as a page: semi-major axis and its forecast, residuals, thrust, tests, as an operator watches them."""
+"""A sheet: one page of sentences, tables, plots over time or anything else, and timelines. What an orbit command shows is one of these."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from importlib.resources import files
 import numpy as np
 from markupsafe import Markup
 
-from calib.report.axes import limits, ticks
+from calib.report.axes import Scale, date_ticks, limits, ticks
 from calib.report.plots import Frame, Style, mark, styles
 
 _SIZE = (960, 300)
 #: vertices of a curve on the page: more would not be seen
 _VERTICES = 800
+#: height of a lane of a timeline, and the width of a letter of its name
+_LANE = 22
+_LETTER = 6.6
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A quantity over another (time, in minutes after ignition), with the half width of its band where it has one, `drawn` as a line or as dots."""
+    """A quantity over another, with the half width of its band where it has one, drawn as a line or as dots."""
 
     name: str
-    minutes: np.ndarray
+    x: np.ndarray
     value: np.ndarray
     band: np.ndarray | None = None
     dots: bool = False
@@ -40,28 +43,46 @@ class Plot:
     guides: Mapping[str, float] = field(default_factory=dict)
     reach: tuple[float, float] | None = None
     """Heights to show; by default all."""
-    x_name: str = "minutes after ignition"
+    x_name: str = "UTC"
+    dates: bool = False
+    """Whether x is seconds since 1970 UTC, written as dates."""
+    shaded: tuple[float, float, str] | None = None
+    """A stretch of x to shade, and what it is."""
 
 
 @dataclass(frozen=True)
-class BurnPage:
-    """What the page shows: a heading, sentences, a table, plots, and notes."""
+class Timeline:
+    """Lanes of spans (start and end in seconds since 1970 UTC, and what the pointer is told) one under the other, and a sentence."""
+
+    title: str
+    lanes: Mapping[str, Sequence[tuple[float, float, str]]]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under heads; the first cell of a row is its name."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a page shows, in this order: a heading, a verdict, sentences, tables, plots and timelines, notes."""
 
     title: str
     verdict: str
     sentences: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    plots: Sequence[Plot]
+    tables: Sequence[Table]
+    plots: Sequence[Plot | Timeline]
     notes: Sequence[str]
-    burning_min: tuple[float, float] | None = None
-    """The stretch of the plots to shade: the burn."""
-    heads: Sequence[str] = ("Quantity", "Estimate", "Standard deviation", "Plan")
-    caption: str = "What was found, with one standard deviation"
     good: bool = True
     """Whether the verdict is one to rely on."""
 
 
-def page(content: BurnPage) -> str:
+def page(content: Sheet) -> str:
     """One HTML page that needs nothing from outside."""
     css = files("calib.report").joinpath("report.css").read_text(encoding="utf-8")
     body = Markup(
@@ -72,9 +93,10 @@ def page(content: BurnPage) -> str:
         content.verdict,
         Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in content.sentences),
     )
-    body += _table(content.heads, content.rows, content.caption)
+    for table in content.tables:
+        body += _table(table)
     for plot in content.plots:
-        body += figure(plot, content.burning_min)
+        body += figure(plot) if isinstance(plot, Plot) else timeline(plot)
     if content.notes:
         notes = Markup("").join(Markup("<li>{}</li>").format(note) for note in content.notes)
         body += Markup("<h2>What was understood of the inputs</h2><ul>{}</ul>").format(notes)
@@ -85,19 +107,18 @@ def page(content: BurnPage) -> str:
     return f"{head}<body><main>{body}</main></body></html>\n"
 
 
-def figure(plot: Plot, burning_min: tuple[float, float] | None) -> Markup:
-    """A plot with its legend and sentence, the burn shaded where it is given."""
+def figure(plot: Plot) -> Markup:
+    """A plot with its legend and sentence."""
     look = styles([trace.name for trace in plot.traces])
     frame = _frame(plot)
     drawn = Markup("")
-    if burning_min is not None:
-        low, high = (min(max(value, frame.x.low), frame.x.high) for value in burning_min)
+    if plot.shaded is not None:
+        low, high = (min(max(value, frame.x.low), frame.x.high) for value in plot.shaded[:2])
         drawn += Markup('<rect class="span" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
             frame.x(low), frame.y.stop, frame.x(high) - frame.x(low), frame.y.start - frame.y.stop
         )
-    drawn += frame.axes(
-        ticks(frame.x.low, frame.x.high, 9), ticks(frame.y.low, frame.y.high, 5), plot.x_name, plot.y_name
-    )
+    along = date_ticks(frame.x.low, frame.x.high) if plot.dates else ticks(frame.x.low, frame.x.high, 9)
+    drawn += frame.axes(along, ticks(frame.y.low, frame.y.high, 5), plot.x_name, plot.y_name)
     for name, value in plot.guides.items():
         if frame.y.low <= value <= frame.y.high:
             drawn += Markup('<path class="one" d="M{} {:.1f}H{}"><title>{}</title></path>').format(
@@ -118,12 +139,35 @@ def figure(plot: Plot, burning_min: tuple[float, float] | None) -> Markup:
         frame.svg(drawn, plot.title),
         legend,
         plot.sentence,
-        "" if burning_min is None else " Shaded: the burn.",
+        "" if plot.shaded is None else f" Shaded: {plot.shaded[2]}.",
+    )
+
+
+def timeline(content: Timeline) -> Markup:
+    """Spans as bars, a lane for each name; a span too short to be seen is drawn a pixel wide."""
+    spans = [span for lane in content.lanes.values() for span in lane]
+    ends = [value for start, stop, _ in spans for value in (start, stop)] or [0.0, 1.0]
+    low, high = limits(ends, margin=0.01)
+    left = max(58, math.ceil(16 + _LETTER * max(map(len, content.lanes), default=0)))
+    height = _LANE * max(len(content.lanes), 1) + 50
+    x = Scale(low, high, left, _SIZE[0] - 12)
+    frame = Frame(_SIZE[0], height, x, Scale(0.0, float(max(len(content.lanes), 1)), height - 40, 10))
+    drawn = frame.axes(date_ticks(low, high), [], "UTC", "")
+    look = styles(list(content.lanes))
+    for number, (name, lane) in enumerate(content.lanes.items()):
+        top = 10 + _LANE * number
+        drawn += Markup('<text x="{}" y="{}" class="ty">{}</text>').format(left - 6, top + _LANE / 2 + 3.5, name)
+        for start, stop, hint in lane:
+            drawn += Markup(
+                '<rect class="b{}" style="fill:var(--b);stroke:none" x="{:.2f}" y="{}" width="{:.2f}" height="{}"><title>{}</title></rect>'
+            ).format(look[name].colour, x(start), top + 3, max(x(stop) - x(start), 1.0), _LANE - 6, hint)
+    return Markup("<h2>{}</h2><figure>{}<figcaption>{}</figcaption></figure>").format(
+        content.title, frame.svg(drawn, content.title), content.sentence
     )
 
 
 def _frame(plot: Plot) -> Frame:
-    times = [value for trace in plot.traces for value in trace.minutes]
+    times = [value for trace in plot.traces for value in trace.x]
     heights = [*plot.guides.values()]
     for trace in plot.traces:
         band = np.zeros(len(trace.value)) if trace.band is None else np.nan_to_num(trace.band)
@@ -135,7 +179,7 @@ def _drawn(frame: Frame, trace: Trace, style: Style) -> Markup:
     if trace.dots:
         dots = "".join(
             f"M{frame.x(x):.1f} {min(max(frame.y(y), frame.y.stop), frame.y.start):.1f}h0"
-            for x, y in zip(trace.minutes, trace.value, strict=True)
+            for x, y in zip(trace.x, trace.value, strict=True)
             if math.isfinite(x) and math.isfinite(y)
         )
         return Markup(
@@ -145,7 +189,7 @@ def _drawn(frame: Frame, trace: Trace, style: Style) -> Markup:
     last = np.arange(len(trace.value))[-1:]
     keep = np.unique(np.append(np.arange(0, len(trace.value), step), last)).astype(int)
     keep = keep[np.isfinite(trace.value[keep])]
-    x, y = trace.minutes[keep], trace.value[keep]
+    x, y = trace.x[keep], trace.value[keep]
     drawn = Markup("")
     if trace.band is not None and len(keep):
         half = np.nan_to_num(trace.band[keep])
@@ -167,17 +211,17 @@ def _line(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
+def _table(table: Table) -> Markup:
     body = Markup("").join(
         Markup('<tr><th scope="row" class="date">{}</th>{}</tr>').format(
             row[0], Markup("").join(Markup('<td class="n">{}</td>').format(text) for text in row[1:])
         )
-        for row in rows
+        for row in table.rows
     )
     names = Markup("").join(
         Markup('<th scope="col"{}>{}</th>').format(Markup(' class="n"') if number else Markup(""), name)
-        for number, name in enumerate(heads)
+        for number, name in enumerate(table.heads)
     )
     return Markup(
         '<div class="scroll"><table><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    ).format(caption, names, body)
+    ).format(table.caption, names, body)
