@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
-from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
+from flows.cli_orbit_geolocate import orbit_crossing, orbit_geolocate, orbit_sky
 
 if TYPE_CHECKING:
     from flows.orbits.inputs import Settings
@@ -21,6 +21,7 @@ orbit_app = typer.Typer(
 )
 orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("sky")(orbit_sky)
+orbit_app.command("crossing")(orbit_crossing)
 
 Initial = Annotated[
     Path | None,

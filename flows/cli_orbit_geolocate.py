@@ -1,4 +1,4 @@
-"""The commands that look from an orbit: `etalon orbit geolocate` at the ground, `etalon orbit sky` at Moon and Sun."""
+"""The commands that look from an orbit: `etalon orbit geolocate` at the ground, `etalon orbit sky` and `etalon orbit crossing` at Moon, Sun and stars."""
 
 from __future__ import annotations
 
@@ -102,4 +102,36 @@ def orbit_sky(
     from flows.orbits.sky import write_sky
 
     for line in write_sky(orbit, times, output, attitude):
+        print(line)
+
+
+def orbit_crossing(
+    orbit: Annotated[Path, typer.Option(metavar="O.oem", help="orbit (CCSDS OEM)")],
+    attitude: Annotated[Path, typer.Option(metavar="A.aem", help="attitude (CCSDS AEM)")],
+    los: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[BAND=]LOS.csv", help="lines of sight of a band: columns column,x,y,z; once for each band"
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="OUT.csv", help="the table to write; see docs/geolocation.md")],
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="moon|sun|STARS.csv",
+            help="stars: columns name,ra_deg,dec_deg,pm_ra_mas,pm_dec_mas,parallax_mas,epoch_utc",
+        ),
+    ] = "moon",
+    start: Annotated[str | None, typer.Option(metavar="UTC", help="[default: where the attitude begins]")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="UTC", help="[default: where the attitude ends]")] = None,
+    line_period: Annotated[
+        float | None, typer.Option(metavar="S", help="of the camera: add the oversampling that the attitude implies")
+    ] = None,
+) -> None:
+    """When Moon, Sun or stars cross the lines of sight of each band, in which column and how fast; of Moon and Sun the ellipse of the limb in the image."""
+    from flows.orbits.crossing import Scan, write_crossings
+
+    if line_period is not None and not 0 < line_period < 10:
+        raise RequestError(f"--line-period {line_period}: give seconds between two lines, above 0 and below 10")
+    for line in write_crossings((orbit, attitude), los, target, Scan(start, stop, line_period), output):
         print(line)

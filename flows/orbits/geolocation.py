@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from calib.errors import RequestError
 from calib.steps import NoParameters, Step
 from flows.cluster import open_cluster
+from flows.orbits.writing import write_whole
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.location.angles import angles, uncertainty
 from orbit_aux.location.geolocate import FLAGS, Camera, Corrections, locate, locate_image
@@ -247,20 +248,12 @@ def _write(
     output: Path, asked: Grid, names: Sequence[str], forms: Sequence[str], values: np.ndarray, flags: Sequence[str]
 ) -> None:
     form = ",".join(forms)
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow([*asked.head, *names])
-            for row, numbers, flag in zip(asked.rows, values.tolist(), flags, strict=True):
-                # what is not a number is left empty
-                table.writerow([*row, *(form % tuple(numbers)).replace("nan", "").split(","), flag])
-        partial.replace(output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RequestError(
-            f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
-        ) from None
+    with write_whole(output) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow([*asked.head, *names])
+        for row, numbers, flag in zip(asked.rows, values.tolist(), flags, strict=True):
+            # what is not a number is left empty
+            table.writerow([*row, *(form % tuple(numbers)).replace("nan", "").split(","), flag])
 
 
 def _told(camera: Camera, located: xr.Dataset, output: Path) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from calib.errors import RequestError
+from flows.orbits.writing import write_whole
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.location.sky import BODIES, apparent_body, exclusion, to_body
 from orbit_aux.moon_view import moon_geometry
+from orbit_aux.tables import read_rows
 from orbit_aux.time import Times
 
 
@@ -44,26 +45,14 @@ def write_sky(orbit: Path, times: Path, output: Path, attitude: Path | None = No
 
 
 def _read_times(path: Path) -> Times:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(line for line in stream if line.strip() and not line.startswith("#")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RequestError(f"{path}: cannot be read ({error}); give a table with the column utc") from None
-    if not rows or "utc" not in rows[0]:
-        raise RequestError(f"{path}: has no column utc or no time in it; give a line per time")
+    rows = read_rows(path, ("utc",), "times")
+    if not rows:
+        raise RequestError(f"{path}: has no time in it; give a line per time")
     return Times.from_labels([row["utc"] or "" for row in rows], "UTC")
 
 
 def _write(output: Path, times: Times, columns: dict[str, np.ndarray]) -> None:
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.write(",".join(["utc", *columns]) + "\n")
-            for utc, values in zip(times.utc_strings(), np.stack([*columns.values()], axis=-1).tolist(), strict=True):
-                stream.write(",".join([utc, *(f"{value:.9f}" for value in values)]) + "\n")
-        partial.replace(output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RequestError(
-            f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
-        ) from None
+    with write_whole(output) as stream:
+        stream.write(",".join(["utc", *columns]) + "\n")
+        for utc, values in zip(times.utc_strings(), np.stack([*columns.values()], axis=-1).tolist(), strict=True):
+            stream.write(",".join([utc, *(f"{value:.9f}" for value in values)]) + "\n")

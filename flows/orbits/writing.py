@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import xarray as xr
@@ -51,6 +51,22 @@ def new_folder(output: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+@contextmanager
+def write_whole(output: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of `output` when all was written."""
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        partial.replace(output)
+    except OSError as error:
+        raise RequestError(
+            f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def table_of(data: xr.Dataset) -> str:

@@ -28,7 +28,7 @@ from orbit_aux.time import Times
 Array = NDArray[np.float64]
 
 BODIES = ("moon", "sun")
-_RADIUS_M = {"moon": MOON_RADIUS_M, "sun": SUN_RADIUS_M}
+BODY_RADIUS_M = {"moon": MOON_RADIUS_M, "sun": SUN_RADIUS_M}
 _VELOCITY_STEP_S = 86_400.0
 _DAY_S = 86_400.0
 _JULIAN_YEAR_S = 365.25 * _DAY_S
@@ -62,6 +62,21 @@ def apparent_body(body: str, state: State) -> xr.Dataset:
     direction: apparent unit vector in GCRF, dims ("time", "axis"); distance (m) to where the body was when the light left; apparent_radius (rad).
     Barycentric light time, one aberration with the barycentric velocity of the satellite; no deflection of light.
     """
+    true, distance_m, beta = retarded_body(body, state)
+    times, direction = state.times, aberrated(true, beta)
+    return xr.Dataset(
+        {
+            "direction": (("time", "axis"), direction, {"units": "1", "frame": "GCRF"}),
+            "distance": ("time", distance_m, {"units": "m"}),
+            "apparent_radius": ("time", np.arcsin(BODY_RADIUS_M[body] / distance_m), {"units": "rad"}),
+        },
+        {"time": ("time", times.utc_datetime64(), {"scale": "UTC"}), "axis": ["x", "y", "z"]},
+    )
+
+
+def retarded_body(body: str, state: State) -> tuple[Array, Array, Array]:
+    """Unit vectors (n, 3) in GCRF from the satellite to where the body was when the light left, the distances (m), and the satellite's barycentric velocity
+    over c, with which `aberrated` makes directions apparent."""
     if body not in BODIES:
         raise OrbitError(f"body {body!r} is unknown: use {' or '.join(BODIES)}")
     place = moon_position if body == "moon" else sun_position
@@ -73,15 +88,7 @@ def apparent_body(body: str, state: State) -> xr.Dataset:
         vector = earth_barycentric_position(left) + place(left) - observer
         distance_m = np.linalg.norm(vector, axis=1)
         left = times + -distance_m / SPEED_OF_LIGHT_MS
-    direction = aberrated(vector / distance_m[:, None], _beta(inertial))
-    return xr.Dataset(
-        {
-            "direction": (("time", "axis"), direction, {"units": "1", "frame": "GCRF"}),
-            "distance": ("time", distance_m, {"units": "m"}),
-            "apparent_radius": ("time", np.arcsin(_RADIUS_M[body] / distance_m), {"units": "rad"}),
-        },
-        {"time": ("time", times.utc_datetime64(), {"scale": "UTC"}), "axis": ["x", "y", "z"]},
-    )
+    return vector / distance_m[:, None], distance_m, _beta(inertial)
 
 
 def apparent_stars(stars: Stars, state: State) -> xr.DataArray:
@@ -126,9 +133,7 @@ def crossing(camera: Camera, target: str | Stars, start: Times, stop: Times) -> 
     seconds after `start`, fractional column, flag (1: does not cross) and rate (rad/s) across the array, over dim "point": the pixel's angle along the
     lines over rate times line period is the oversampling that the attitude implies. For several bands, call with the lines of sight of each.
     """
-    span_s = float((stop - start)[0])
-    if not span_s > 0:
-        raise OrbitError(f"from {start} to {stop}: give a stop after the start")
+    span_s = scanned(start, stop)
     count = 1 if isinstance(target, str) else len(target.names)
 
     def seen(seconds: Array, rows: NDArray[np.int64]) -> Array:
@@ -141,6 +146,14 @@ def crossing(camera: Camera, target: str | Stars, start: Times, stop: Times) -> 
         return _turned(turn, apparent_stars(target, state).values[at, rows])
 
     return match(camera.lines_of_sight, seen, count, start, span_s)
+
+
+def scanned(start: Times, stop: Times) -> float:
+    """Seconds from `start` to `stop`; refused where there are none."""
+    span_s = float((stop - start)[0])
+    if not span_s > 0:
+        raise OrbitError(f"from {start} to {stop}: give a stop after the start")
+    return span_s
 
 
 def oversampling(rate_rads: ArrayLike, pixel_rad: float, line_period_s: float) -> Array:

@@ -72,7 +72,7 @@ def test_the_table(etalon: Callable[..., Answer], orbit: Orbit, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("text", "code", "words"),
-    [("time\n2018-03-06T10:00:00\n", 2, "no column utc"), ("utc\n2019-03-06T10:00:00\n", 1, "orbit of MADE")],
+    [("time\n2018-03-06T10:00:00\n", 1, "column utc is missing"), ("utc\n2019-03-06T10:00:00\n", 1, "orbit of MADE")],
 )
 def test_refusals(
     etalon: Callable[..., Answer], orbit: Orbit, tmp_path: Path, text: str, code: int, words: str
