@@ -117,7 +117,7 @@ def figure(plot: Plot) -> Markup:
         drawn += Markup('<rect class="span" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
             frame.x(low), frame.y.stop, frame.x(high) - frame.x(low), frame.y.start - frame.y.stop
         )
-    along = date_ticks(frame.x.low, frame.x.high) if plot.dates else ticks(frame.x.low, frame.x.high, 9)
+    along = _dates(frame) if plot.dates else ticks(frame.x.low, frame.x.high, 9)
     drawn += frame.axes(along, ticks(frame.y.low, frame.y.high, 5), plot.x_name, plot.y_name)
     for name, value in plot.guides.items():
         if frame.y.low <= value <= frame.y.high:
@@ -152,7 +152,7 @@ def timeline(content: Timeline) -> Markup:
     height = _LANE * max(len(content.lanes), 1) + 50
     x = Scale(low, high, left, _SIZE[0] - 12)
     frame = Frame(_SIZE[0], height, x, Scale(0.0, float(max(len(content.lanes), 1)), height - 40, 10))
-    drawn = frame.axes(date_ticks(low, high), [], "UTC", "")
+    drawn = frame.axes(_dates(frame), [], "UTC", "")
     look = styles(list(content.lanes))
     for number, (name, lane) in enumerate(content.lanes.items()):
         top = 10 + _LANE * number
@@ -164,6 +164,12 @@ def timeline(content: Timeline) -> Markup:
     return Markup("<h2>{}</h2><figure>{}<figcaption>{}</figcaption></figure>").format(
         content.title, frame.svg(drawn, content.title), content.sentence
     )
+
+
+def _dates(frame: Frame) -> list[tuple[float, str]]:
+    """Dates along the axis; one that would run off the paper keeps its line and loses its text."""
+    marks = date_ticks(frame.x.low, frame.x.high)
+    return [(value, text if frame.x(value) + _LETTER * len(text) / 2 < frame.width else "") for value, text in marks]
 
 
 def _frame(plot: Plot) -> Frame:

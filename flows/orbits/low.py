@@ -49,8 +49,13 @@ class Observed:
 def write_low_orbit(
     observed: Observed, initial: Path | None, output: Path, settings: Settings, method: str = "batch"
 ) -> list[str]:
-    """Writes orbit.oem, residuals.csv, parameters.csv, summary.json (comparison.csv, measurements.csv) into `output`, whole or not at all; returns the
-    lines to print."""
+    """Writes orbit.oem, residuals.csv, parameters.csv, summary.json, report.html (comparison.csv, measurements.csv) into `output`, whole or not at all.
+
+    Returns the lines to print.
+    """
+    from calib.report.sheet import page
+    from flows.orbits.low_page import low_orbit_page
+
     options = LowOrbitOptions(method=method, output_step_s=min(settings.step_s, _LONGEST_STEP_S))
     with new_folder(output) as part, earth_orientation(settings.orientation):
         fixes = None if observed.positions is None else read_positions(observed.positions)
@@ -74,7 +79,10 @@ def write_low_orbit(
         (part / "residuals.csv").write_text(table_of(result.residuals), encoding="utf-8")
         (part / "parameters.csv").write_text(_parameter_rows(result), encoding="utf-8")
         write_json(part / "summary.json", summary)
-    return _lines(summary, settings)
+        lines = _lines(summary, settings)
+        sheet = page(low_orbit_page(result, summary, lines, compared))
+        (part / "report.html").write_text(sheet, encoding="utf-8")
+    return [*lines, f"Page: {output / 'report.html'}"]
 
 
 def _restituted(

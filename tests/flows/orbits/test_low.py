@@ -66,7 +66,7 @@ def test_positions_become_an_orbit_with_its_comparison(folder: Path, tmp_path: P
     arguments += ["--reference", str(folder / "truth.oem"), "--step", "60", "--output", str(output)]
     answer = CliRunner().invoke(app, arguments)
     assert answer.exit_code == 0, answer.output
-    names = {"orbit.oem", "residuals.csv", "parameters.csv", "summary.json", "comparison.csv"}
+    names = {"orbit.oem", "residuals.csv", "parameters.csv", "summary.json", "comparison.csv", "report.html"}
     assert {path.name for path in output.iterdir()} == names
     summary = json.loads((output / "summary.json").read_text())
     assert summary["verdict"] == "believed"
