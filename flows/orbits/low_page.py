@@ -31,8 +31,8 @@ def low_orbit_page(
         title=f"Orbit of {summary['object_name']}",
         verdict=verdict,
         good=verdict == "believed",
-        # the last line repeats the verdict
-        sentences=lines[:-1],
+        # the last line is the verdict with its reasons
+        sentences=[*lines[:-1], *map(str, summary["reasons"])],
         tables=[
             Table("What was estimated", ("Parameter", "Value", "Standard deviation", "A priori", "Unit"), _rows(result))
         ],
