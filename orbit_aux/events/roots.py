@@ -65,11 +65,12 @@ def spans(function: Callable[[Times], Array], start: Times, stop: Times, step_s:
 
 def positive_spans(function: Signal, samples: Iterable[tuple[Times, Array]]) -> Spans:
     """Where functions are positive, as `spans`: the k-th of `samples` holds times (2 at least) of function number k and its values there."""
-    found, edges = [], []
+    changes, near, edges = [], [], []
     for row, (times, values) in enumerate(samples):
-        found += [_sign_changes(row, times, values), *_hidden_changes(function, row, times, values)]
+        changes.append(_sign_changes(row, times, values))
+        near.append(_near_zero(row, times, values))
         edges.append((times[0], times[-1], values[0] > 0, values[-1] > 0))
-    brackets = _joined(found)
+    brackets = _joined([*changes, *_hidden_changes(function, _joined(near))])
     instants, rising = refine_roots(function, brackets), brackets.right_value > 0
     parts = []
     for side, chosen in ((0, rising), (1, ~rising)):
@@ -139,8 +140,8 @@ def _sign_changes(row: int, times: Times, values: Array) -> Brackets:
     return Brackets(np.full(len(at), row, dtype=np.intp), times[at], times[at + 1], values[at], values[at + 1])
 
 
-def _hidden_changes(function: Signal, row: int, times: Times, values: Array) -> list[Brackets]:
-    """Pairs of brackets about extrema between samples that reach over zero where no sample does."""
+def _near_zero(row: int, times: Times, values: Array) -> Brackets:
+    """Neighbourhoods of samples nearest to zero, of one sign with their neighbours, where the function may reach over zero; the values are theirs twice."""
     sense = np.where(values > 0, -1.0, 1.0)
     depth = np.abs(values)
     before, after = np.append(np.inf, depth[:-1]), np.append(depth[1:], np.inf)
@@ -150,18 +151,19 @@ def _hidden_changes(function: Signal, row: int, times: Times, values: Array) -> 
     steep = np.where(np.isinf(before), after, np.where(np.isinf(after), before, np.maximum(before, after))) - depth
     alike = (np.append(sense[0], sense[:-1]) == sense) & (np.append(sense[1:], sense[-1]) == sense)
     near = np.flatnonzero(turns & alike & (depth < _HIDDEN * steep))
-    if len(near) == 0:
-        return []
-    left, right = np.maximum(near - 1, 0), np.minimum(near + 1, len(times) - 1)
-    rows = np.full(len(near), row, dtype=np.intp)
-    tops = refine_extrema(function, rows, times[left], times[right], sense[near])
-    reached = function(tops, rows)
-    over = (reached > 0) != (values[near] > 0)
-    left, right, rows, tops, reached = left[over], right[over], rows[over], tops[over], reached[over]
-    return [
-        Brackets(rows, times[left], tops, values[left], reached),
-        Brackets(rows, tops, times[right], reached, values[right]),
-    ]
+    left, right = times[np.maximum(near - 1, 0)], times[np.minimum(near + 1, len(times) - 1)]
+    return Brackets(np.full(len(near), row, dtype=np.intp), left, right, values[near], values[near])
+
+
+def _hidden_changes(function: Signal, near: Brackets) -> tuple[Brackets, Brackets]:
+    """Brackets before and after the extrema between samples that reach over zero where no sample does."""
+    tops = refine_extrema(function, near.rows, near.left, near.right, np.where(near.left_value > 0, -1.0, 1.0))
+    reached = function(tops, near.rows)
+    over = (reached > 0) != (near.left_value > 0)
+    rows, left, right, value = near.rows[over], near.left[over], near.right[over], near.left_value[over]
+    return Brackets(rows, left, tops[over], value, reached[over]), Brackets(
+        rows, tops[over], right, reached[over], value
+    )
 
 
 def _joined(parts: list[Brackets]) -> Brackets:

@@ -23,7 +23,7 @@ _STEP_S = (5.0, 300.0)
 
 
 class Trajectory(Protocol):
-    """A named object with GCRF states at the times that it covers; an `Orbit` is one."""
+    """A named object with GCRF states at the times that it covers; an `Orbit` is one. Hashable: its samples are remembered."""
 
     @property
     def object_name(self) -> str: ...
@@ -31,6 +31,8 @@ class Trajectory(Protocol):
     def at(self, times: Times) -> State: ...
 
     def covers(self, times: Times) -> NDArray[np.bool_]: ...
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
