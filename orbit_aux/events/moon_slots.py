@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M
 from orbit_aux.errors import OrbitError
 from orbit_aux.events.eclipses import eclipses
-from orbit_aux.events.roots import Array, Spans, spans
+from orbit_aux.events.roots import Array, Rows, Spans, positive_spans, spans, time_grid
 from orbit_aux.events.samples import CROSSING, EDGE_MEANING, GAP, INTERVAL_END, event_dataset
 from orbit_aux.events.sun import apparent_sun
 from orbit_aux.events.trajectory import Trajectory, covered_intervals
@@ -31,6 +31,8 @@ _BEST_STEP_S = 5.0
 # nearest distance of the Moon, rounded down: the parallax of the satellite is never larger than by it
 _NEAREST_MOON_M = 3.55e8
 _PLACES = 50
+# nearer full Moon, which it may pass to the north or the south, satellite and geocentre may see different signs
+_SURE_DEG = 10.0
 
 
 @dataclass(frozen=True)
@@ -68,54 +70,24 @@ def moon_slots(
     """
     wanted = _checked(phases_deg)
     begin, end = start.min(), stop.max()
-    parts = [
-        _slots(trajectory, low, high, phase, limits)
+    windows = [
+        _Window(phase, low, high)
         for first, last in covered_intervals(trajectory, begin, end)
         for phase in wanted
         for low, high in _days(trajectory, first, last, phase, limits)
     ]
-    found = _Slots.joined(parts)
-    order = np.lexsort((found.wanted, found.starts.tai_ns))
-    return _described(trajectory, (begin, end), found.rows(order), limits)
+    shadows = eclipses(trajectory, begin, end)
+    found = _found(trajectory, windows, shadows, limits)
+    phases = np.array([window.phase for window in windows])[found.rows]
+    return _described(trajectory, (begin, end), found, phases, (shadows, limits))
 
 
-class _Slots(NamedTuple):
-    wanted: Array
-    starts: Times
-    stops: Times
-    open_start: NDArray[np.bool_]
-    open_stop: NDArray[np.bool_]
-    best: Times
-    dark: NDArray[np.bool_]
-    """Whether the satellite is in the umbra at the best time."""
-    dark_share: Array
+class _Window(NamedTuple):
+    """An interval of days in which the phase may be the wanted one."""
 
-    def rows(self, order: NDArray[np.intp]) -> _Slots:
-        wanted, starts, stops, open_start, open_stop, best, dark, dark_share = self
-        return _Slots(
-            wanted[order],
-            starts[order],
-            stops[order],
-            open_start[order],
-            open_stop[order],
-            best[order],
-            dark[order],
-            dark_share[order],
-        )
-
-    @classmethod
-    def joined(cls, parts: list[_Slots]) -> _Slots:
-        none = np.empty(0, dtype=bool)
-        return cls(
-            np.concatenate([np.empty(0), *(part.wanted for part in parts)]),
-            Times.concatenate(part.starts for part in parts),
-            Times.concatenate(part.stops for part in parts),
-            np.concatenate([none, *(part.open_start for part in parts)]),
-            np.concatenate([none, *(part.open_stop for part in parts)]),
-            Times.concatenate(part.best for part in parts),
-            np.concatenate([none, *(part.dark for part in parts)]),
-            np.concatenate([np.empty(0), *(part.dark_share for part in parts)]),
-        )
+    phase: float
+    low: Times
+    high: Times
 
 
 class _View(NamedTuple):
@@ -143,26 +115,28 @@ def _days(
     few = begin + np.linspace(0.0, float((end - begin)[0]), _PLACES)
     # the farthest of so many places is nearly the apogee
     farthest_m = 1.1 * float(np.linalg.norm(trajectory.at(few).to("GCRF").position_m, axis=1).max())
-    wide = limits.tolerance_deg + np.degrees(np.arcsin(min(farthest_m / _NEAREST_MOON_M, 1.0)))
+    parallax = np.degrees(np.arcsin(min(farthest_m / _NEAREST_MOON_M, 1.0)))
+    wide, sure = limits.tolerance_deg + parallax, _SURE_DEG + parallax
 
     def margin(times: Times) -> Array:
-        # near full Moon satellite and geocentre may see different signs: both signs stay in
         geocentric = moon_geometry(times, np.zeros((len(times), 3)))["phase"].values
-        return np.asarray(wide - np.abs(np.abs(geocentric) - abs(phase)))
+        either = np.abs(np.abs(geocentric) - abs(phase))
+        return np.asarray(wide - np.where(np.abs(geocentric) < sure, either, np.abs(geocentric - phase)))
 
     found = spans(margin, begin, end, _COARSE_STEP_S)
     longer = np.flatnonzero(found.stops - found.starts > 0)
     return [(found.starts[row], found.stops[row]) for row in longer]
 
 
-def _slots(trajectory: Trajectory, begin: Times, end: Times, phase: float, limits: MoonLimits) -> _Slots:
-    shadows = eclipses(trajectory, begin, end)
-    penumbra, umbra = (_inside(shadows[f"{name}start"], shadows[f"{name}stop"]) for name in ("", "umbra_"))
+def _found(trajectory: Trajectory, windows: list[_Window], shadows: xr.Dataset, limits: MoonLimits) -> Spans:
+    """The slots in all windows; rows are numbers of windows."""
+    wanted = np.array([window.phase for window in windows])
+    penumbra = _inside(shadows["start"], shadows["stop"])
 
-    def margin(times: Times) -> Array:
+    def margin(times: Times, rows: Rows) -> Array:
         view = _view(trajectory.at(times).to("GCRF"))
         margins = [
-            limits.tolerance_deg - np.abs(view.phase - phase),
+            limits.tolerance_deg - np.abs(view.phase - wanted[rows]),
             view.limb - limits.limb_deg,
             view.sun - limits.sun_deg,
             lunar_eclipse(times).values,
@@ -171,10 +145,14 @@ def _slots(trajectory: Trajectory, begin: Times, end: Times, phase: float, limit
             margins.append(np.where(penumbra(times), -1.0, 1.0))
         return np.asarray(np.min(margins, axis=0))
 
-    found = spans(margin, begin, end, _STEP_S)
-    best, dark, share = _best(trajectory, found, phase, umbra, limits)
-    wanted = np.full(len(found.starts), phase)
-    return _Slots(wanted, found.starts, found.stops, found.open_start, found.open_stop, best, dark, share)
+    grids = [time_grid(window.low, window.high, _STEP_S) for window in windows]
+    samples = ((grid, margin(grid, np.full(len(grid), row))) for row, grid in enumerate(grids))
+    if not windows:
+        none = np.empty(0, dtype=bool)
+        return Spans(np.empty(0, np.intp), Times(np.empty(0, np.int64)), Times(np.empty(0, np.int64)), none, none)
+    rows, starts, stops, open_start, open_stop = positive_spans(margin, samples)
+    order = np.lexsort((wanted[rows], starts.tai_ns))
+    return Spans(rows[order], starts[order], stops[order], open_start[order], open_stop[order])
 
 
 def _inside(starts: xr.DataArray, stops: xr.DataArray) -> Callable[[Times], NDArray[np.bool_]]:
@@ -191,9 +169,10 @@ def _inside(starts: xr.DataArray, stops: xr.DataArray) -> Callable[[Times], NDAr
 
 
 def _best(
-    trajectory: Trajectory, found: Spans, phase: float, umbra: Callable[[Times], NDArray[np.bool_]], limits: MoonLimits
+    trajectory: Trajectory, found: Spans, phases: Array, shadows: xr.Dataset, limits: MoonLimits
 ) -> tuple[Times, NDArray[np.bool_], Array]:
     """The best time of each slot, whether it is in the umbra, and the share of the slot that is."""
+    umbra = _inside(shadows["umbra_start"], shadows["umbra_stop"])
     lengths = found.stops - found.starts
     counts = np.ceil(lengths / _BEST_STEP_S).astype(np.int64) + 1
     slot = np.repeat(np.arange(len(counts)), counts)
@@ -201,7 +180,7 @@ def _best(
     share = (np.arange(len(slot)) - first[slot]) / np.maximum(counts[slot] - 1, 1)
     times = found.starts[slot] + share * lengths[slot]
     dark = umbra(times)
-    away = np.abs(_view(trajectory.at(times).to("GCRF")).phase - phase)
+    away = np.abs(_view(trajectory.at(times).to("GCRF")).phase - phases[slot])
     if limits.shadow == "prefer":
         # more than any phase is away from another
         away = away + np.where(dark, 0.0, 1e3)
@@ -220,23 +199,32 @@ def _view(state: State) -> _View:
     return _View(seen["phase"].values, limb, sun, seen)
 
 
-def _described(trajectory: Trajectory, interval: tuple[Times, Times], found: _Slots, limits: MoonLimits) -> xr.Dataset:
-    at_best, at_start, at_stop = (
-        _view(trajectory.at(times).to("GCRF")) for times in (found.best, found.starts, found.stops)
-    )
+def _described(
+    trajectory: Trajectory,
+    interval: tuple[Times, Times],
+    found: Spans,
+    phases: Array,
+    by: tuple[xr.Dataset, MoonLimits],
+) -> xr.Dataset:
+    shadows, limits = by
+    best, dark, dark_share = _best(trajectory, found, phases, shadows, limits)
+    at_best, at_start, at_stop = (_view(trajectory.at(times).to("GCRF")) for times in (best, found.starts, found.stops))
     seen = at_best.seen
     x, y, z = seen["moon_direction"].values.T
     edges = [
         np.where(is_open, np.where(times.tai_ns == end.tai_ns[0], INTERVAL_END, GAP), CROSSING)
-        for is_open, times, end in zip(found[3:5], found[1:3], interval, strict=True)
+        for is_open, times, end in (
+            (found.open_start, found.starts, interval[0]),
+            (found.open_stop, found.stops, interval[1]),
+        )
     ]
     selenographic = ("observer_latitude", "observer_longitude", "sun_latitude", "sun_longitude")
     variables = {
-        "wanted_phase": (found.wanted, "deg"),
+        "wanted_phase": (phases, "deg"),
         "start": (found.starts, "UTC"),
         "stop": (found.stops, "UTC"),
         "duration": (found.stops - found.starts, "s"),
-        "time": (found.best, "UTC"),
+        "time": (best, "UTC"),
         "phase": (at_best.phase, "deg"),
         "phase_start": (at_start.phase, "deg"),
         "phase_stop": (at_stop.phase, "deg"),
@@ -248,8 +236,8 @@ def _described(trajectory: Trajectory, interval: tuple[Times, Times], found: _Sl
         "declination": (np.degrees(np.arcsin(z)), "deg"),
         "limb_angle": (at_best.limb, "deg"),
         "sun_angle": (at_best.sun, "deg"),
-        "in_umbra": (found.dark.astype(np.int64), "1"),
-        "umbra_share": (found.dark_share, "1"),
+        "in_umbra": (dark.astype(np.int64), "1"),
+        "umbra_share": (dark_share, "1"),
         "start_edge": (edges[0], "1"),
         "stop_edge": (edges[1], "1"),
     }
