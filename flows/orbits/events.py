@@ -19,10 +19,8 @@ from orbit_aux.events.moon_slots import moon_slots
 from orbit_aux.events.nadir_pairs import nadir_pairs
 from orbit_aux.events.nodes import ground_track, node_crossings
 from orbit_aux.events.passes import passes
-from orbit_aux.events.roots import time_grid
 from orbit_aux.events.sites import site_visits
-from orbit_aux.events.trajectory import Trajectory, covered_intervals
-from orbit_aux.time import Times
+from orbit_aux.events.trajectory import Trajectory
 
 _DAY_S = 86_400.0
 
@@ -32,8 +30,8 @@ def find_events(trajectory: Trajectory, request: EventRequest) -> dict[str, xr.D
     start, stop = request.start, request.stop
 
     def track() -> xr.Dataset:
-        parts = covered_intervals(trajectory, start, stop)
-        return ground_track(trajectory, Times.concatenate(time_grid(*part, request.track_step_s) for part in parts))
+        times = start + np.arange(0.0, float((stop - start)[0]) + 1e-6, request.track_step_s)
+        return ground_track(trajectory, times[trajectory.covers(times)])
 
     finders: dict[str, Callable[[], xr.Dataset]] = {
         "eclipse": lambda: eclipses(trajectory, start, stop),

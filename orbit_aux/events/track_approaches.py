@@ -60,8 +60,9 @@ def _candidates(one: Track, other: Track, reach_s: float, limit_m: float) -> _Ca
         row, column = _near(one, other, first, radius_m, reach_s)
         later = np.minimum(column + 1, len(other.point) - 1)
         before, after = (_dot(one.point[row] - other.point[k], other.velocity[k]) for k in (column, later))
-        foot = (before >= 0.0) & (after < 0.0)
-        row, guess = row[foot], other.seconds[column[foot]] + other.step_s * (before / (before - after))[foot]
+        foot = np.flatnonzero((before >= 0.0) & (after < 0.0))
+        row, before, after = row[foot], before[foot], after[foot]
+        guess = other.seconds[column[foot]] + other.step_s * before / (before - after)
         guess = _foot(one.point[row], other, guess)
         inside = np.abs(guess - one.seconds[row]) <= reach_s
         rows, t2 = [*rows, row[inside]], [*t2, guess[inside]]
