@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS, WGS84_EQUATORIAL_RADIUS_M, WGS84_FLATTENING
 from orbit_aux.frames import State, from_geodetic, to_geodetic
@@ -54,22 +54,22 @@ def geodetic_up(longitude_rad: Array, latitude_rad: Array) -> Array:
     return np.stack([c * np.cos(longitude_rad), c * np.sin(longitude_rad), np.sin(latitude_rad)], axis=-1)
 
 
-def sine_of_elevation(ground: Ground, fixed: State, rows: ArrayLike, *, light_time: bool = False) -> Array:
+def sine_of_elevation(ground: Ground, fixed: State, rows: Rows, *, light_time: bool = False) -> Array:
     """Sine of the geometric elevation of ITRF states (n) over the points number `rows` (n, or one for all)."""
-    line = _line(ground, fixed, np.asarray(rows), light_time)
-    return np.asarray(np.sum(line * ground.up[np.asarray(rows)], axis=1) / np.linalg.norm(line, axis=1))
+    line = _line(ground, fixed, rows, light_time)
+    return np.asarray(_dot(line, ground.up[rows]) / np.sqrt(_dot(line, line)))
 
 
 def sight(ground: Ground, fixed: State, rows: Rows, *, light_time: bool = False) -> Sight:
-    """How ITRF states (n) are seen from the points number `rows` (n); with `light_time` the states' times are those of reception."""
+    """How ITRF states (n) are seen from the points number `rows` (n, or one for all); with `light_time` the states' times are those of reception."""
     line = _line(ground, fixed, rows, light_time)
-    distance = np.linalg.norm(line, axis=1)
-    up, east, north = (np.sum(line * axes[rows], axis=1) for axes in (ground.up, ground.east, ground.north))
+    distance = np.sqrt(_dot(line, line))
+    up, east, north = (_dot(line, axes[rows]) for axes in (ground.up, ground.east, ground.north))
     return Sight(
         np.arctan2(up, np.hypot(east, north)),
         np.arctan2(east, north) % (2.0 * np.pi),
         distance,
-        np.sum(line * fixed.velocity_ms, axis=1) / distance,
+        _dot(line, fixed.velocity_ms) / distance,
     )
 
 
@@ -92,6 +92,10 @@ def ground_distance_m(ground: Ground, rows: Rows, longitude_rad: Array, latitude
     # Euler: curvature of the normal section in an azimuth
     radius = 1.0 / (np.cos(azimuth) ** 2 / along + np.sin(azimuth) ** 2 / across)
     return np.asarray(2.0 * radius * np.arcsin(np.minimum(np.linalg.norm(chord, axis=1) / (2.0 * radius), 1.0)))
+
+
+def _dot(one: Array, other: Array) -> Array:
+    return np.asarray(np.einsum("...j,...j->...", one, other))
 
 
 def _line(ground: Ground, fixed: State, rows: NDArray[np.intp], light_time: bool) -> Array:

@@ -66,7 +66,7 @@ class Horizon:
     light_time: bool
 
     def over_floor(self, fixed: State, rows: Rows) -> Array:
-        """Sine of the elevation of ITRF states (n) over the points number `rows` (n) minus that of the lowest elevation of the mask."""
+        """Sine of the elevation of ITRF states (n) over the points number `rows` (n, or one for all) minus that of the lowest elevation of the mask."""
         if not self.refraction:
             return sine_of_elevation(self.ground, fixed, rows, light_time=self.light_time) - np.sin(self.floors[rows])
         return self._over(fixed, rows, lambda _: self.floors[rows])
@@ -83,9 +83,9 @@ class Horizon:
         return np.asarray(np.sin(elevation) - np.sin(limit(seen.azimuth_rad)))
 
     def _elevations(self, azimuth_rad: Array, rows: Rows) -> Array:
-        elevation = np.empty(len(rows))
+        elevation = np.empty_like(azimuth_rad)
         for row in np.unique(rows):
-            mine = rows == row
+            mine = np.broadcast_to(rows == row, azimuth_rad.shape)
             azimuths, elevations = self.tables[row]
             elevation[mine] = np.interp(azimuth_rad[mine], azimuths, elevations, period=_TURN_RAD)
         return elevation

@@ -64,7 +64,10 @@ def passes(
 
     found = _visible(trajectory, horizon, pieces)
     tops = highest(
-        sine, found, pieces, lambda piece, row: sine_of_elevation(ground, piece.state, row, light_time=light_time)
+        sine,
+        found,
+        pieces,
+        lambda piece, row: sine_of_elevation(ground, piece.state, np.array(row), light_time=light_time),
     )
     rise, top, set_ = (
         sight(ground, trajectory.at(times).to("ITRF"), found.rows, light_time=light_time)
@@ -123,14 +126,14 @@ def _visible(trajectory: Trajectory, horizon: Horizon, pieces: tuple[Piece, ...]
 
     def samples(piece: Piece) -> Iterator[tuple[Times, Array]]:
         for row in rows:
-            yield piece.state.times, horizon.over_floor(piece.state, np.full(len(piece.state.times), row))
+            yield piece.state.times, horizon.over_floor(piece.state, np.array(row))
 
     def fine_samples(piece: Piece) -> Iterator[tuple[Times, Array]]:
         coarse = positive_spans(over_floor, samples(piece))
         for row in rows:
             mine = coarse.rows == row
             state = _finer(piece.state, coarse.starts[mine], coarse.stops[mine])
-            yield state.times, horizon.over_mask(state, np.full(len(state.times), row))
+            yield state.times, horizon.over_mask(state, np.array(row))
 
     return find_spans(over_mask, pieces, fine_samples if horizon.tables else samples)
 

@@ -69,19 +69,21 @@ def site_visits(
         # beyond the horizon a place may be near the nadir: straight through the Earth
         over = np.flatnonzero(sine > 0)
         above = State(fixed.times[over], fixed.position_m[over], fixed.velocity_ms[over], fixed.frame)
-        sine[over] = np.minimum(_cosine_off_nadir(ground, above, rows[over]) - np.cos(limit_rad), sine[over])
+        sine[over] = np.minimum(
+            _cosine_off_nadir(ground, above, rows[over] if rows.ndim else rows) - np.cos(limit_rad), sine[over]
+        )
         return sine
 
     def samples(piece: Piece) -> Iterator[tuple[Times, Array]]:
         for row in range(len(ground.names)):
-            yield piece.state.times, excess(piece.state, np.full(len(piece.state.times), row))
+            yield piece.state.times, excess(piece.state, np.array(row))
 
     found = find_spans(lambda times, rows: excess(trajectory.at(times).to("ITRF"), rows), pieces, samples)
     nearest = highest(
         lambda times, rows: sine_of_elevation(ground, trajectory.at(times).to("ITRF"), rows),
         found,
         pieces,
-        lambda piece, row: sine_of_elevation(ground, piece.state, row),
+        lambda piece, row: sine_of_elevation(ground, piece.state, np.array(row)),
     )
     span = span_variables(found)
     seen = _approach(trajectory, ground, nearest, found.rows)
