@@ -183,6 +183,8 @@ def test_without_events_there_are_heads(call: Callable[..., Answer], tmp_path: P
             0.001,
             "--stop",
             "2019-03-20T00:20:00Z",
+            "--start",
+            "2019-03-20T00:10:00Z",
         ),
     )
     assert answer.code == 0, answer.err

@@ -266,3 +266,31 @@ def test_nothing_near_gives_nothing() -> None:
     pairs = found(circle("A", 0.0), circle("B", 5.0, argument_deg=180.0), 1.0)
     assert pairs.sizes["event"] == 0
     assert pairs["first_sun_zenith"].dtype == np.float64
+
+
+def test_a_second_that_is_not_known_then_gives_nothing() -> None:
+    late = circle("B", 97.0)
+    late = replace(late, times=late.times + 1e6, segments=())
+    assert found(circle("A", 98.27), late, 10.0).sizes["event"] == 0
+
+
+def test_an_event_near_the_start_of_the_second_is_not_lost(two: tuple[Orbit, Orbit]) -> None:
+    """Coverage that begins or ends minutes from an event, at no step of the search."""
+    first, second = two
+    whole = found(first, second, 15.0)
+    event = whole.isel(event=3)
+    t2 = seconds(event["second_time"]).item()
+    part = second.arc(START + (t2 - 47.3), START + (t2 + 51.9))
+    pairs = found(first, part, 15.0)
+    assert pairs.sizes["event"] == 1
+    np.testing.assert_allclose(seconds(pairs["time"]), seconds(event["time"]), atol=1e-3)
+
+
+def test_a_wider_time_limit_keeps_the_crossings_of_a_narrower(two: tuple[Orbit, Orbit]) -> None:
+    wide = found(*two, 119.0)
+    crossings = {minutes: found(*two, minutes) for minutes in (2.0, 15.0, 61.0)}
+    assert wide.sizes["event"] > 40
+    for minutes, narrow in crossings.items():
+        one = narrow.isel(event=narrow["kind"].values == "crossing")
+        inside = (np.abs(wide["time_difference"].values) <= 60.0 * minutes) & (wide["kind"].values == "crossing")
+        np.testing.assert_allclose(seconds(wide["time"])[inside], seconds(one["time"]), atol=1e-3)
