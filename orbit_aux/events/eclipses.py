@@ -24,6 +24,7 @@ from orbit_aux.events.samples import (
     find_spans,
     inertial_pieces,
     span_variables,
+    state_blocks,
 )
 from orbit_aux.events.sun import apparent_sun, pole_of_date
 from orbit_aux.events.trajectory import Trajectory
@@ -61,7 +62,8 @@ def eclipses(
         return depth + np.where(rows == _PENUMBRA, sun, -sun)
 
     def samples(piece: Piece) -> Iterator[tuple[Times, Array]]:
-        depth, sun = _depth(piece.state, sun_radius_m, flattening)
+        parts = [_depth(part, sun_radius_m, flattening) for part in state_blocks(piece.state)]
+        depth, sun = np.concatenate(parts, axis=1)
         yield piece.state.times, depth + sun
         yield piece.state.times, depth - sun
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +17,12 @@ from orbit_aux.time import Times
 
 #: how a span begins or ends
 CROSSING, INTERVAL_END, GAP = 0, 1, 2
+EDGE_MEANING = "start_edge, stop_edge: 0 a true crossing, 1 cut by the end of the interval, 2 cut by a gap of the orbit"
+
+# states computed at once, to bound the memory
+_BLOCK = 200_000
+# states looked at to choose the spacing of the samples
+_LOOKS = 33
 
 
 class Piece(NamedTuple):
@@ -64,10 +70,10 @@ class Found(NamedTuple):
 def inertial_pieces(trajectory: Trajectory, start: Times, stop: Times) -> tuple[Piece, ...]:
     """GCRF states on a grid, for each part of [start, stop] that the trajectory covers."""
     intervals = covered_intervals(trajectory, start, stop)
-    step_s = sampling_step_s(trajectory, intervals[0][0])
+    step_s = min(sampling_step_s(trajectory, _spread(*interval)) for interval in intervals)
     return tuple(
         Piece(
-            trajectory.at(time_grid(first, last, step_s)).to("GCRF"),
+            _whole(trajectory.at(times).to("GCRF") for times in _blocks(time_grid(first, last, step_s))),
             (INTERVAL_END if first == start else GAP, INTERVAL_END if last == stop else GAP),
         )
         for first, last in intervals
@@ -77,7 +83,37 @@ def inertial_pieces(trajectory: Trajectory, start: Times, stop: Times) -> tuple[
 @lru_cache(maxsize=1)
 def fixed_pieces(trajectory: Trajectory, start: Times, stop: Times) -> tuple[Piece, ...]:
     """As `inertial_pieces`, in ITRF."""
-    return tuple(Piece(piece.state.to("ITRF"), piece.ends) for piece in inertial_pieces(trajectory, start, stop))
+    return tuple(
+        Piece(_whole(part.to("ITRF") for part in state_blocks(piece.state)), piece.ends)
+        for piece in inertial_pieces(trajectory, start, stop)
+    )
+
+
+def state_blocks(state: State) -> Iterator[State]:
+    """The states in parts that bound the memory of what is computed from them."""
+    for first in range(0, len(state.times), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        yield State(state.times[part], state.position_m[part], state.velocity_ms[part], state.frame)
+
+
+def _blocks(times: Times) -> Iterator[Times]:
+    for first in range(0, len(times), _BLOCK):
+        yield times[first : first + _BLOCK]
+
+
+def _whole(parts: Iterable[State]) -> State:
+    made = list(parts)
+    return State(
+        Times.concatenate(part.times for part in made),
+        np.concatenate([part.position_m for part in made]),
+        np.concatenate([part.velocity_ms for part in made]),
+        made[0].frame,
+    )
+
+
+def _spread(first: Times, last: Times) -> Times:
+    """A few times over an interval, both ends among them."""
+    return first + np.linspace(0.0, 1.0, _LOOKS) * (last - first)
 
 
 def find_spans(
@@ -139,6 +175,3 @@ def span_variables(found: Found) -> dict[str, tuple[Any, str]]:
         "start_edge": (found.start_edge, "1"),
         "stop_edge": (found.stop_edge, "1"),
     }
-
-
-EDGE_MEANING = "start_edge, stop_edge: 0 a true crossing, 1 cut by the end of the interval, 2 cut by a gap of the orbit"

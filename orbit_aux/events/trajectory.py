@@ -86,18 +86,20 @@ def covered_intervals(trajectory: Trajectory, start: Times, stop: Times) -> list
     return [(Times(np.array([low])), Times(np.array([high]))) for low, high in parts]
 
 
-def sampling_step_s(trajectory: Trajectory, time: Times) -> float:
-    """A spacing (s) at which the motion about the Earth is smooth: 1/100 of a revolution at the angular speed of the perigee, 5 s to 300 s."""
-    state = trajectory.at(time[:1]).to("GCRF")
-    position, velocity = state.position_m[0], state.velocity_ms[0]
-    momentum = float(np.linalg.norm(np.cross(position, velocity)))
-    radius_m = float(np.linalg.norm(position))
-    eccentricity = np.linalg.norm(
-        np.cross(velocity, np.cross(position, velocity)) / EARTH_MU_M3S2 - position / radius_m
-    )
-    perigee_m = momentum**2 / EARTH_MU_M3S2 / (1.0 + float(eccentricity))
-    period_s = 2.0 * np.pi * perigee_m**2 / max(momentum, 1.0)
-    return float(np.clip(period_s / _SAMPLES, *_STEP_S))
+def sampling_step_s(trajectory: Trajectory, times: Times) -> float:
+    """A spacing (s) at which the motion about the Earth is smooth: 1/100 of a revolution at the angular speed of the perigee, 5 s to 300 s.
+
+    The least of those at `times`: manoeuvres may have lowered the orbit.
+    """
+    state = trajectory.at(times).to("GCRF")
+    position, velocity = state.position_m, state.velocity_ms
+    radius_m = np.linalg.norm(position, axis=1)
+    spin = np.cross(position, velocity)
+    momentum = np.linalg.norm(spin, axis=1)
+    eccentricity = np.linalg.norm(np.cross(velocity, spin) / EARTH_MU_M3S2 - position / radius_m[:, None], axis=1)
+    perigee_m = momentum**2 / EARTH_MU_M3S2 / (1.0 + eccentricity)
+    period_s = 2.0 * np.pi * perigee_m**2 / np.maximum(momentum, 1.0)
+    return float(np.clip(period_s.min() / _SAMPLES, *_STEP_S))
 
 
 def _sampled_intervals(trajectory: Trajectory, start: Times, stop: Times) -> list[tuple[Times, Times]]:

@@ -88,7 +88,7 @@ def test_the_highest_of_many_culminations_is_told() -> None:
     found = passes(slow, places(N=(0.0, 89.0, 0.0), S=(0.0, -89.0, 0.0)), START, after(3 * DAY_S))
     for event in range(found.sizes["event"]):
         one = found.isel(event=event)
-        times = times_of(one["start"].values) + np.arange(0.0, float(one["duration"]), 60.0)
+        times = times_of(one["start"].values) + np.arange(0.0, float(one["duration"]), 240.0)
         latitude = 89.0 if str(one["station"].values) == "N" else -89.0
         altitude, _, _ = look(slow, times, 0.0, latitude, 0.0)
         assert float(one["elevation_culmination"]) >= altitude.max() - 1e-6
@@ -136,7 +136,7 @@ def test_directions_distances_and_rates_against_astropy() -> None:
 
 def test_all_passes_are_found_and_no_others() -> None:
     found = passes(LOW, STATIONS, START, after(DAY_S), mask_deg=5.0)
-    times = START + np.arange(0.0, DAY_S, 20.0)
+    times = START + np.arange(0.0, DAY_S, 45.0)
     for station, place in (("KIR", KIRUNA), ("AUS", (1.4994, 43.4287, 260.0)), ("POLE", (0.0, 90.0, 2800.0))):
         mine = lookup(found, station)
         inside = np.zeros(len(times), bool)
@@ -181,11 +181,11 @@ def test_a_level_table_is_one_elevation(tmp_path: Path) -> None:
 
 
 def test_a_hill_cuts_passes_where_it_stands(tmp_path: Path) -> None:
-    """A hill of 35 deg north of the station, 2 deg elsewhere; compared with astropy every 5 s."""
+    """A hill of 35 deg north of the station, 2 deg elsewhere; compared with astropy every 15 s."""
     points = ((0, 35.0), (30, 35.0), (40, 2.0), (320, 2.0), (-30, 35.0))
     masks = read_masks(mask_file(tmp_path, "".join(f"KIR,{az},{el}\n" for az, el in points)))
     found = passes(LOW, places(KIR=KIRUNA), START, after(DAY_S), mask_deg=masks)
-    times = START + np.arange(0.0, DAY_S, 5.0)
+    times = START + np.arange(0.0, DAY_S, 15.0)
     altitude, azimuth, _ = look(LOW, times, *KIRUNA)
     mask = np.interp(azimuth, [0, 30, 40, 320, 330, 360], [35.0, 35.0, 2.0, 2.0, 35.0, 35.0])
     inside = np.zeros(len(times), bool)
@@ -272,6 +272,21 @@ def test_order_of_stations_and_company_do_not_matter() -> None:
     alone = passes(LOW, places(KIR=KIRUNA), START, after(DAY_S), mask_deg=5.0)
     xr.testing.assert_identical(lookup(together, "KIR"), alone)
     assert (np.diff(together["start"].values) >= np.timedelta64(0)).all()
+
+
+def test_a_turn_of_earth_and_orbit_changes_nothing() -> None:
+    """Stations and a motion of ITRF turned by 100 deg together: the same passes to the tolerance of the search."""
+
+    def turned(angle_deg: float) -> xr.Dataset:
+        c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+        axes = np.array([[0.8, 0.0, 0.6], [0.0, 1.0, 0.0]]) @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+        stations = places(A=(10.0 + angle_deg, 30.0, 0.0), B=(-40.0 + angle_deg, -20.0, 0.0))
+        return passes(Circle(7_100e3, 9.9e-4, axes, "ITRF"), stations, START, after(DAY_S), mask_deg=5.0)
+
+    plain, other = turned(0.0), turned(100.0)
+    assert plain.sizes["event"] > 10 and plain["station"].values.tolist() == other["station"].values.tolist()
+    np.testing.assert_allclose((other["start"].values - plain["start"].values) / np.timedelta64(1, "s"), 0.0, atol=1e-3)
+    np.testing.assert_allclose(other["azimuth_rise"], plain["azimuth_rise"], atol=1e-4)
 
 
 def test_records_frames_and_gaps() -> None:

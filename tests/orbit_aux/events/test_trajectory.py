@@ -11,7 +11,7 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.events.trajectory import Trajectory, covered_intervals, sampling_step_s, trajectory_of
 from orbit_aux.time import Times
 from orbit_aux.tle import read_tle
-from tests.orbit_aux.events.made import DAY_S, HOUR_S, START, Circle, after, circle, ephemeris
+from tests.orbit_aux.events.made import DAY_S, HOUR_S, MU, START, Circle, after, circle, ephemeris
 
 #: elements of our own making in an orbit as that of Venµs
 LINES = (
@@ -93,3 +93,9 @@ def test_the_step_follows_the_motion() -> None:
     low, high = circle(720e3, 98.3), circle(35_786e3, 0.0)
     assert sampling_step_s(low, START) == pytest.approx(2 * np.pi / low.rate_rads / 100, rel=1e-6)
     assert sampling_step_s(high, START) == 300.0
+    # 6800 km at the perigee of an ellipse whose state is asked at its apogee
+    perigee_m, apogee_m = 6.8e6, 42e6
+    speed = np.sqrt(MU * 2 * perigee_m / apogee_m / (perigee_m + apogee_m))
+    ellipse = Circle(apogee_m, speed / apogee_m, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    rate = apogee_m * speed / perigee_m**2
+    assert sampling_step_s(ellipse, START) == pytest.approx(2 * np.pi / rate / 100, rel=1e-6)
