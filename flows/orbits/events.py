@@ -23,6 +23,8 @@ from orbit_aux.events.sites import site_visits
 from orbit_aux.events.trajectory import Trajectory
 
 _DAY_S = 86_400.0
+# a line of print has room for so many
+_NAMES = 10
 
 
 def find_events(trajectory: Trajectory, request: EventRequest) -> dict[str, xr.Dataset]:
@@ -134,7 +136,9 @@ def lines_of(summary: Mapping[str, Any], rows: list[Row]) -> list[str]:
     }
     for kind, facts in summary["events"].items():
         first = next((row for row in rows if row["kind"] == kind), None)
-        by_name = ", ".join(f"{name} {item['count']}" for name, item in facts.get("by_name", {}).items())
+        names = facts.get("by_name", {})
+        by_name = ", ".join(f"{name} {item['count']}" for name, item in list(names.items())[:_NAMES])
+        by_name += f", … {len(names)} in all" if len(names) > _NAMES else ""
         line = f"{said[kind]}: {facts['count']}" + (f" ({by_name})" if by_name else "")
         lines.append(line + (f"; first {first['start_utc'][:19]}Z {first['name']}" if first else ""))
     return [*lines, *summary["notes"]]
