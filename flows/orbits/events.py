@@ -103,11 +103,11 @@ def _facts(kind: str, data: xr.Dataset) -> dict[str, Any]:
             name: {"count": int((labels == name).sum()), **_durations(data, labels == name)}
             for name in sorted(set(labels))
         }
-    if kind == "eclipse" and count:
+    if kind == "eclipse":
         facts |= {
             "lit_share": data.attrs["lit_share_of_interval"],
-            "longest_umbra_s": float(data["umbra_duration"].max()),
-            "beta_deg": [float(data["beta"].min()), float(data["beta"].max())],
+            "longest_umbra_s": float(data["umbra_duration"].max()) if count else 0.0,
+            "beta_deg": [float(data["beta"].min()), float(data["beta"].max())] if count else None,
         }
     if kind == "site":
         facts["by_day"] = int(data["day"].values.sum())

@@ -54,13 +54,15 @@ def events_page(
 def _sentences(summary: Mapping[str, Any]) -> list[str]:
     said = []
     shadow = summary["events"].get("eclipse", {})
-    if "lit_share" in shadow:
+    if shadow.get("count"):
         low, high = shadow["beta_deg"]
         said.append(
             f"The satellite is outside the umbra {100 * shadow['lit_share']:.2f} % of the time; "
             f"the longest umbra lasts {shadow['longest_umbra_s'] / 60:.1f} min; "
             f"the Sun stands {low:+.1f} to {high:+.1f} deg over the orbital plane."
         )
+    elif shadow:
+        said.append("The satellite is in sunlight all the time.")
     said += [f"{note}." for note in summary["notes"] if "WARNING" in note]
     return said
 

@@ -158,6 +158,36 @@ def test_old_elements_are_warned_of(call: Callable[..., Answer], tmp_path: Path)
     assert "WARNING" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_geostationary_satellite_in_summer_is_always_lit(call: Callable[..., Answer], tmp_path: Path) -> None:
+    (tmp_path / "geo.tle").write_text(
+        with_sums(
+            "1 99003U 19001A   19172.00000000  .00000000  00000-0  00000-0 0  999",
+            "2 99003   0.0500  10.0000 0001000  20.0000  30.0000  1.00273000  100",
+        )
+    )
+    words = ("--orbit", tmp_path / "geo.tle", "--stop", "2019-06-23T00:00:00Z", "--stations", "stations.csv")
+    answer = call(*words, "--moon-phase", 40, "--moon-tolerance", 10)
+    assert answer.code == 0, answer.err
+    assert "in sunlight all the time" in (tmp_path / "out" / "report.html").read_text()
+    facts = json.loads((tmp_path / "out" / "summary.json").read_text())["events"]
+    assert facts["eclipse"]["count"] == 0 and facts["eclipse"]["lit_share"] == 1.0
+    assert facts["moon"]["count"] > 0
+    # a station sees it always or never
+    assert {row["start_edge"] for row in table(tmp_path / "out" / "passes.csv")} <= {"interval_end"}
+    refused = call(
+        *words,
+        "--second",
+        "TWO.oem",
+        "--kinds",
+        "sno",
+        "--stop",
+        "2019-03-21T00:00:00Z",
+        "--start",
+        "2019-03-20T00:00:00Z",
+    )
+    assert refused.code == 2
+
+
 def test_without_events_there_are_heads(call: Callable[..., Answer], tmp_path: Path) -> None:
     answer = call(
         *(
