@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS, WGS84_EQUATORIAL_RADIUS_M, WGS84_FLATTENING
+from orbit_aux.events.samples import Found, Piece, highest
+from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State, from_geodetic, to_geodetic
 from orbit_aux.stations import Stations
+from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -71,6 +74,20 @@ def sight(ground: Ground, fixed: State, rows: Rows, *, light_time: bool = False)
         distance,
         _dot(line, fixed.velocity_ms) / distance,
     )
+
+
+def culminations(
+    trajectory: Trajectory, ground: Ground, found: Found, pieces: tuple[Piece, ...], *, light_time: bool = False
+) -> Times:
+    """When the satellite stands highest over each point, in each span; `pieces` in ITRF."""
+
+    def sine(times: Times, rows: Rows) -> Array:
+        return sine_of_elevation(ground, trajectory.at(times).to("ITRF"), rows, light_time=light_time)
+
+    def sampled(piece: Piece, row: int) -> Array:
+        return sine_of_elevation(ground, piece.state, np.array(row), light_time=light_time)
+
+    return highest(sine, found, pieces, sampled)
 
 
 def refraction_rad(elevation_rad: Array) -> Array:

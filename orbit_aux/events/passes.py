@@ -9,7 +9,7 @@ import xarray as xr
 
 from orbit_aux.constants import SPEED_OF_LIGHT_MS
 from orbit_aux.errors import OrbitError
-from orbit_aux.events.ground_view import Sight, ground_of, refraction_rad, sight, sine_of_elevation
+from orbit_aux.events.ground_view import Sight, culminations, ground_of, refraction_rad, sight
 from orbit_aux.events.masks import Horizon, Masks, horizon_of
 from orbit_aux.events.roots import Array, Rows, positive_spans
 from orbit_aux.events.samples import (
@@ -19,7 +19,6 @@ from orbit_aux.events.samples import (
     event_dataset,
     find_spans,
     fixed_pieces,
-    highest,
     span_variables,
 )
 from orbit_aux.events.trajectory import Trajectory
@@ -58,23 +57,14 @@ def passes(
     ground = ground_of(stations)
     horizon = horizon_of(ground, mask_deg, refraction=refraction, light_time=light_time)
     pieces = fixed_pieces(trajectory, start, stop)
-
-    def sine(times: Times, rows: Rows) -> Array:
-        return sine_of_elevation(ground, trajectory.at(times).to("ITRF"), rows, light_time=light_time)
-
     found = _visible(trajectory, horizon, pieces)
-    tops = highest(
-        sine,
-        found,
-        pieces,
-        lambda piece, row: sine_of_elevation(ground, piece.state, np.array(row), light_time=light_time),
-    )
+    tops = culminations(trajectory, ground, found, pieces, light_time=light_time)
     rise, top, set_ = (
         sight(ground, trajectory.at(times).to("ITRF"), found.rows, light_time=light_time)
         for times in (found.starts, tops, found.stops)
     )
     elevation = top.elevation_rad + (refraction_rad(top.elevation_rad) if refraction else 0.0)
-    span = span_variables(found)
+    span, named = span_variables(found), (("rise", rise), ("culmination", top), ("set", set_))
     variables = {
         "station": (np.array(ground.names, dtype=object)[found.rows], ""),
         "start": span["start"],
@@ -82,8 +72,8 @@ def passes(
         "stop": span["stop"],
         "duration": span["duration"],
         "elevation_culmination": (np.degrees(elevation), "deg"),
-        **{f"azimuth_{name}": (np.degrees(seen.azimuth_rad), "deg") for name, seen in _named(rise, top, set_)},
-        **{f"distance_{name}": (seen.distance_m, "m") for name, seen in _named(rise, top, set_)},
+        **{f"azimuth_{name}": (np.degrees(seen.azimuth_rad), "deg") for name, seen in named},
+        **{f"distance_{name}": (seen.distance_m, "m") for name, seen in named},
         **_doppler(rise, set_, carrier_hz),
         "start_edge": span["start_edge"],
         "stop_edge": span["stop_edge"],
@@ -98,10 +88,6 @@ def passes(
         "edges": EDGE_MEANING,
     }
     return event_dataset(variables, attributes)
-
-
-def _named(rise: Sight, top: Sight, set_: Sight) -> tuple[tuple[str, Sight], ...]:
-    return ("rise", rise), ("culmination", top), ("set", set_)
 
 
 def _doppler(rise: Sight, set_: Sight, carrier_hz: float) -> dict[str, tuple[Array, str]]:

@@ -11,6 +11,7 @@ import xarray as xr
 from orbit_aux.errors import OrbitError
 from orbit_aux.events.ground_view import (
     Ground,
+    culminations,
     geodetic_up,
     ground_distance_m,
     ground_of,
@@ -24,7 +25,6 @@ from orbit_aux.events.samples import (
     event_dataset,
     find_spans,
     fixed_pieces,
-    highest,
     span_variables,
 )
 from orbit_aux.events.sun import apparent_sun_fixed
@@ -79,12 +79,7 @@ def site_visits(
             yield piece.state.times, excess(piece.state, np.array(row))
 
     found = find_spans(lambda times, rows: excess(trajectory.at(times).to("ITRF"), rows), pieces, samples)
-    nearest = highest(
-        lambda times, rows: sine_of_elevation(ground, trajectory.at(times).to("ITRF"), rows),
-        found,
-        pieces,
-        lambda piece, row: sine_of_elevation(ground, piece.state, np.array(row)),
-    )
+    nearest = culminations(trajectory, ground, found, pieces)
     span = span_variables(found)
     seen = _approach(trajectory, ground, nearest, found.rows)
     variables = {

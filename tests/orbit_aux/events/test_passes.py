@@ -11,7 +11,8 @@ import xarray as xr
 from astropy.coordinates import EarthLocation
 
 from orbit_aux.errors import OrbitError
-from orbit_aux.events.masks import read_masks
+from orbit_aux.events import samples
+from orbit_aux.events.masks import Masks, read_masks
 from orbit_aux.events.passes import passes
 from orbit_aux.frames import State
 from orbit_aux.orbit import Orbit
@@ -311,6 +312,26 @@ def test_records_frames_and_gaps() -> None:
     mine = lookup(cut, str(truth["station"].values[0]))
     assert mine["stop_edge"].values[:2].tolist() == [2, 0] and mine["start_edge"].values[:2].tolist() == [0, 2]
     assert mine["stop"].values[0] == after(middle - 30.0).utc_datetime64()[0]
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_the_step_of_the_search_does_not_matter(table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve times as many samples find the same passes over a high mask, where many last less than a step, and over hills."""
+    azimuths = np.radians(np.arange(0.0, 360.0, 10.0))
+    hills = Masks(dict.fromkeys(STATIONS.names, (azimuths, np.radians(8.0 + 6.0 * np.sin(5 * azimuths)))), "hills")
+    mask = hills if table else 69.0
+    found = passes(LOW, STATIONS, START, after(3 * DAY_S), mask_deg=mask)
+    monkeypatch.setattr(samples, "sampling_step_s", lambda *_: 5.0)
+    for cache in (samples.inertial_pieces, samples.fixed_pieces):
+        cache.cache_clear()
+    again = passes(LOW, STATIONS, START, after(3 * DAY_S), mask_deg=mask)
+    for cache in (samples.inertial_pieces, samples.fixed_pieces):
+        cache.cache_clear()
+    assert found.sizes == again.sizes and found.sizes["event"] >= 3
+    if not table:
+        assert (found["duration"] < 60.0).any()
+    for name in ("start", "culmination", "stop"):
+        np.testing.assert_allclose((again[name].values - found[name].values) / np.timedelta64(1, "s"), 0.0, atol=1e-3)
 
 
 def test_pieces_of_the_interval_join() -> None:
