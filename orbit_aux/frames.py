@@ -168,6 +168,8 @@ def _terrestrial(
     return matrix, spin
 
 
+# many calls about the same dates follow one another when events are searched
+@lru_cache(maxsize=4)
 def _celestial_pole(times: Times) -> NDArray[np.float64]:
     return np.stack(erfa.xys06a(*times.tt()), axis=-1)
 

@@ -48,3 +48,32 @@ def test_files_without_good_elements_are_refused(tmp_path: Path) -> None:
     assert not is_tle(path.read_text())
     with pytest.raises(OrbitError, match="good check sums"):
         read_tle(path)
+
+
+def test_times_are_resolved_to_nanoseconds(tmp_path: Path) -> None:
+    """0.4 us after the epoch the satellite is 3 mm farther, not where whole microseconds put it."""
+    path = tmp_path / "a.tle"
+    path.write_text("VANGUARD 1\n" + LINES)
+    elements = read_tle(path)
+    first, later = elements.at(elements.epoch), elements.at(elements.epoch + 4e-7)
+    # SGP4 keeps minutes since the epoch in float64: some 0.01 us
+    moved = later.position_m[0] - first.position_m[0]
+    np.testing.assert_allclose(moved, first.velocity_ms[0] * 4e-7, atol=2e-4)
+
+
+def test_frames_between_nodes_are_those_of_each_time(tmp_path: Path) -> None:
+    """Precession and nutation are interpolated between nodes 12 h apart: the height over the true equator is that of TEME to 0.01 mm."""
+    import erfa
+
+    path = tmp_path / "a.tle"
+    path.write_text("VANGUARD 1\n" + LINES)
+    elements = read_tle(path)
+    times = elements.epoch + np.linspace(0.0, 3 * 86_400.0, 50)
+    tt = times.tt()
+    # of the date's axes, z is the true pole: the third row of bias, precession and nutation
+    pole = np.asarray(erfa.pnm06a(*tt))[:, 2]
+    state = elements.at(times)
+    label = times.utc_datetime64() - np.datetime64("2000-01-01T12:00:00", "ns")
+    whole, rest = np.divmod(label, np.timedelta64(1, "D"))
+    _, teme_km, _ = elements.satellite.sgp4_array(whole + 2451545.0, rest / np.timedelta64(1, "D"))
+    np.testing.assert_allclose(np.sum(pole * state.position_m, axis=1), teme_km[:, 2] * 1e3, atol=1e-5)
