@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,6 +20,8 @@ _VERTICES = 800
 #: height of a lane of a timeline, and the width of a letter of its name
 _LANE = 22
 _LETTER = 6.6
+#: what a cell of figures may hold: numbers, with a unit or an uncertainty behind them
+_FIGURE = re.compile(r"\s*(?:[-+−–±]?\s?[\d.,]*\d(?:e[-+]?\d+)?\s?%?(?:\s?[±(].*)?|[–-]?)(?:\s[A-Za-zµ°/]{1,4})?\s*")
 
 
 @dataclass(frozen=True)
@@ -218,15 +221,23 @@ def _line(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
 
 
 def _table(table: Table) -> Markup:
+    # figures stand on the right, words on the left
+    kinds = [
+        ' class="n"' if all(_FIGURE.fullmatch(row[number]) for row in table.rows) else ""
+        for number in range(1, len(table.heads))
+    ]
     body = Markup("").join(
         Markup('<tr><th scope="row" class="date">{}</th>{}</tr>').format(
-            row[0], Markup("").join(Markup('<td class="n">{}</td>').format(text) for text in row[1:])
+            row[0],
+            Markup("").join(
+                Markup("<td{}>{}</td>").format(Markup(kind), text) for kind, text in zip(kinds, row[1:], strict=True)
+            ),
         )
         for row in table.rows
     )
     names = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(Markup(' class="n"') if number else Markup(""), name)
-        for number, name in enumerate(table.heads)
+        Markup('<th scope="col"{}>{}</th>').format(Markup(kind), name)
+        for kind, name in zip(["", *kinds], table.heads, strict=True)
     )
     return Markup(
         '<div class="scroll"><table><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'

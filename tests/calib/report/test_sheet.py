@@ -58,3 +58,13 @@ def test_dates_stand_on_the_axis_where_asked() -> None:
     x = np.array([1.5e9, 1.5e9 + 30 * 86400.0])
     text = page(Sheet("t", "v", [], [], [Plot("p", "y", [Trace("a", x, np.zeros(2))], "s", dates=True)], []))
     assert "2017-07" in text
+
+
+def test_figures_stand_right_and_words_left() -> None:
+    rows = [
+        ("a", "-1.5", "33.1 min", "0.98 (0.9 to 1.1)", "pass", ""),
+        ("b", "1e-05", "–", "12 ± 3", "3 passes", "7 %"),
+    ]
+    text = page(Sheet("t", "v", [], [Table("c", ("n", "1", "2", "3", "4", "5"), rows)], [], []))
+    kinds = re.findall(r"<td( class=\"n\")?>", text)
+    assert [bool(kind) for kind in kinds] == [True, True, True, False, True] * 2
