@@ -178,7 +178,10 @@ def repeat_cycles(
         )
     heights = (highest_altitude_m, lowest_altitude_m)
     axes = [constants.radius_m + height for height in heights]
-    few, many = (constants.nodal_day_s / nodal_period_s(a, 0.0, sun_synchronous_inclination(a, 0.0, constants), constants) for a in axes)
+    few, many = (
+        constants.nodal_day_s / nodal_period_s(a, 0.0, sun_synchronous_inclination(a, 0.0, constants), constants)
+        for a in axes
+    )
     found = [
         repeat_orbit(revolutions, days, eccentricity, constants)
         for days in range(1, longest_days + 1)

@@ -53,8 +53,7 @@ def hohmann(first_radius_m: float, second_radius_m: float, mu_m3s2: float = EART
 def plane_change(speed_before_ms: float, speed_after_ms: float, turn_rad: float) -> float:
     """Impulse, m/s, from one speed to another with the velocity turned: both at once cost less than one after the other."""
     return math.sqrt(
-        (speed_after_ms - speed_before_ms) ** 2
-        + 4.0 * speed_before_ms * speed_after_ms * math.sin(0.5 * turn_rad) ** 2
+        (speed_after_ms - speed_before_ms) ** 2 + 4.0 * speed_before_ms * speed_after_ms * math.sin(0.5 * turn_rad) ** 2
     )
 
 

@@ -24,13 +24,17 @@ def zonal_field(degree: int | None = None, gravity: GravityField | None = None) 
     zonal = np.zeros_like(cut.cosine)
     zonal[:, 0] = cut.cosine[:, 0]
     return GravityField(
-        f"{field.name} zonal", field.mu_m3s2, field.radius_m, zonal, np.zeros_like(zonal), field.tide_system, field.source
+        f"{field.name} zonal",
+        field.mu_m3s2,
+        field.radius_m,
+        zonal,
+        np.zeros_like(zonal),
+        field.tide_system,
+        field.source,
     )
 
 
-def frozen_eccentricity(
-    semi_major_axis_m: float, inclination_rad: float, gravity: GravityField | None = None
-) -> float:
+def frozen_eccentricity(semi_major_axis_m: float, inclination_rad: float, gravity: GravityField | None = None) -> float:
     """Mean eccentricity with perigee at 90 deg that stays, of all zonal terms; negative where perigee must be at 270 deg.
 
     With J2 and J3 alone it is -(J3 / 2 J2) (Re / a) sin i (Cook 1966).
@@ -48,7 +52,9 @@ def frozen_eccentricity(
     y = e * math.sqrt(size)
     for _ in range(20):
         slope = _slope(field, size, y, axial, "y")
-        curvature = (_slope(field, size, y + small, axial, "y") - _slope(field, size, y - small, axial, "y")) / (2.0 * small)
+        curvature = (_slope(field, size, y + small, axial, "y") - _slope(field, size, y - small, axial, "y")) / (
+            2.0 * small
+        )
         step = slope / curvature
         y -= step
         if abs(step) < 1e-12 * math.sqrt(size):

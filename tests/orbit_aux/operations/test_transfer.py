@@ -86,7 +86,12 @@ def test_loss_of_a_long_burn() -> None:
     half, steps = 0.5 * burn.duration_s, 2000
     angle = -motion * half
     state = np.array(
-        [radius * math.cos(angle), radius * math.sin(angle), -motion * radius * math.sin(angle), motion * radius * math.cos(angle)]
+        [
+            radius * math.cos(angle),
+            radius * math.sin(angle),
+            -motion * radius * math.sin(angle),
+            motion * radius * math.cos(angle),
+        ]
     )
 
     def rate(y: np.ndarray) -> np.ndarray:
