@@ -14,7 +14,7 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.motion.forces import Forces
 from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc, osculating_state
 from orbit_aux.motion.propagate import propagate
-from orbit_aux.operations.sun_synchronous import RepeatOrbit, starting_elements
+from orbit_aux.operations.sun_synchronous import RepeatOrbit
 from orbit_aux.operations.zonal import zonal_field, zonal_rates
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times

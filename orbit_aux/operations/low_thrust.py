@@ -54,7 +54,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Goal:
-    """Mean semi-major axis to reach, and the inclination on the way: a function of the axis ("sun_synchronous"), left alone ("free"), or brought to one (rad)."""
+    """Mean semi-major axis to reach, and the inclination on the way: that of the axis ("sun_synchronous"), left alone ("free"), or brought to one (rad)."""
 
     semi_major_axis_m: float
     inclination: str | float = "sun_synchronous"
@@ -117,7 +117,8 @@ def spiral(start: MeanElements, engine: Engine, goal: Goal, duty: Duty, surround
             )
     table = np.concatenate([*parts, rows[-1:]])
     times = start.times + table[:, 0]
-    mean = MeanElements(times, *table[:, 1:5].T, np.mod(table[:, 5], _TURN), np.mod(table[:, 6], _TURN))
+    a, x, y, inclination, node, argument = table[:, 1:7].T
+    mean = MeanElements(times, a, x, y, inclination, np.mod(node, _TURN), np.mod(argument, _TURN))
     return Spiral(
         mean, table[:, 7], table[:, 8], Burns.joined(start.times, np.concatenate(burns), engine.flow_kgs), reached_s
     )
@@ -144,7 +145,7 @@ _NAMES = (
 class _Course:
     """What stays the same from revolution to revolution."""
 
-    def __init__(  # noqa: PLR0913 - the five of a transfer, and where it begins
+    def __init__(
         self,
         start: Times,
         engine: Engine,
@@ -157,7 +158,8 @@ class _Course:
         self.start, self.engine, self.goal, self.duty, self.surroundings = start, engine, goal, duty, surroundings
         self.sense = math.copysign(1.0, goal.semi_major_axis_m - axis)
         self.first = axis, inclination
-        self.axes = np.linspace(*sorted((axis, goal.semi_major_axis_m)), 5)
+        low, high = sorted((axis, goal.semi_major_axis_m))
+        self.axes = np.linspace(low, high, 5)
         self.frozen = [frozen_eccentricity(a, self.inclination_at(float(a))) for a in self.axes]
 
     def inclination_at(self, axis: float) -> float:
@@ -184,7 +186,7 @@ class _Course:
         drag = drag_deceleration(self.surroundings, self.start + elapsed, values, mass)
         shares = np.zeros((CELLS, 2))
         if burning:
-            shares = burn_shares(self.duty, self.surroundings, self.start, edges, argument, values)
+            shares = burn_shares(self.duty, self.start, edges, argument, values)
         on_s = (shares[:, 1] - shares[:, 0]) * cell_s
         yaw, across = self._yaw(values, mass, on_s, middle)
         rows, reached = self._followed(values, mass, spent, edges, on_s, (yaw, across), drag)

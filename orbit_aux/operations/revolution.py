@@ -74,14 +74,15 @@ class Burns:
     def joined(cls, start: Times, arcs: Array, flow_kgs: float) -> Burns:
         """Of arcs (n, 4: begin, end, along, across), those of one force without pause as one."""
         if len(arcs) == 0:
-            return cls(start, *np.empty((4, 0)), flow_kgs)
+            nothing = np.empty(0)
+            return cls(start, nothing, nothing, nothing, nothing, flow_kgs)
         same = (np.abs(arcs[1:, 0] - arcs[:-1, 1]) < 1e-3) & (np.abs(arcs[1:, 2:] - arcs[:-1, 2:]) < 1e-12).all(axis=1)
         first = np.flatnonzero(np.concatenate([[True], ~same]))
         last = np.append(first[1:], len(arcs)) - 1
         return cls(start, arcs[first, 0], arcs[last, 1], arcs[first, 2], arcs[first, 3], flow_kgs)
 
     @property
-    def ignitions(self) -> Array:
+    def ignitions(self) -> NDArray[np.int64]:
         """Numbers of the burns before which the engine was off."""
         return np.flatnonzero(np.concatenate([[True], self.begin_s[1:] - self.end_s[:-1] > 1e-3]))
 
@@ -94,9 +95,7 @@ class Burns:
         )
 
 
-def burn_shares(
-    duty: Duty, surroundings: Surroundings, start: Times, edges_s: Array, argument: Array, elements: Array
-) -> Array:
+def burn_shares(duty: Duty, start: Times, edges_s: Array, argument: Array, elements: Array) -> Array:
     """Parts (CELLS, 2: begin and end, 0 to 1) of each cell in which `duty` lets the engine burn.
 
     Each rule is a function that is positive where one may; between the edges of cells it is a straight line.

@@ -27,6 +27,8 @@ from orbit_aux.operations.zonal import frozen_eccentricity, zonal_rates
 from orbit_aux.time import Times
 
 _DAY_S = 86400.0
+# of the mean Sun against the stars, as UT1 has it
+_SUN_RATE_RADS = EARTH_ROTATION_RATE_RADS - 2.0 * math.pi / _DAY_S
 # fixed-point steps: the oblateness changes what the axis asks for by a thousandth, so each step wins three digits
 _STEPS = 12
 
@@ -76,7 +78,7 @@ class RepeatOrbit:
 
     @property
     def track_slope(self) -> float:
-        """Westward (negative: eastward) motion of the track along the equator, m a day for each metre of axis above the design: (3/2) omega_E Re / a x 86400."""
+        """Motion of the track east along the equator, m a day for each metre of axis above the design: -(3/2) omega_E (Re / a) x 86400."""
         return -1.5 * EARTH_ROTATION_RATE_RADS * self.radius_m / self.semi_major_axis_m * _DAY_S
 
     def node_longitudes_rad(self) -> np.ndarray:
@@ -145,14 +147,12 @@ def refined_orbit(design: RepeatOrbit, gravity: GravityField, eccentricity: floa
     Without an eccentricity the frozen one of `gravity`; perigee at 90 deg.
     """
     axis, cosine = design.semi_major_axis_m, math.cos(design.inclination_rad)
-    # the mean Sun from the stars, as UT1 has it
-    sun_rate = EARTH_ROTATION_RATE_RADS - 2.0 * math.pi / _DAY_S
     wanted = 2.0 * math.pi * design.revolutions / (design.days * _DAY_S)
     for _ in range(_STEPS):
         inclination = math.acos(cosine)
         e = frozen_eccentricity(axis, inclination, gravity) if eccentricity is None else eccentricity
         node, argument = zonal_rates(axis, e, inclination, gravity)
-        cosine *= sun_rate / node
+        cosine *= _SUN_RATE_RADS / node
         axis *= (argument / wanted) ** (2.0 / 3.0)
     return replace(
         design,
@@ -161,6 +161,14 @@ def refined_orbit(design: RepeatOrbit, gravity: GravityField, eccentricity: floa
         inclination_rad=math.acos(cosine),
         nodal_period_s=2.0 * math.pi / wanted,
     )
+
+
+def kept_inclination(semi_major_axis_m: float, eccentricity: float, gravity: GravityField) -> float:
+    """Inclination, rad, whose node follows the mean Sun in a zonal field, to second order of J2."""
+    cosine = math.cos(sun_synchronous_inclination(semi_major_axis_m, eccentricity))
+    for _ in range(_STEPS):
+        cosine *= _SUN_RATE_RADS / zonal_rates(semi_major_axis_m, eccentricity, math.acos(cosine), gravity)[0]
+    return math.acos(cosine)
 
 
 def repeat_cycles(

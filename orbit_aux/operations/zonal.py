@@ -59,7 +59,7 @@ def frozen_eccentricity(semi_major_axis_m: float, inclination_rad: float, gravit
         y -= step
         if abs(step) < 1e-12 * math.sqrt(size):
             eta = 1.0 - 0.5 * y * y / size
-            return y * math.sqrt((1.0 + eta) / (2.0 * size))
+            return float(y * math.sqrt((1.0 + eta) / (2.0 * size)))
         if abs(y) > 0.3 * math.sqrt(size):
             break
     raise OrbitError(
@@ -112,7 +112,7 @@ def _hamiltonian(field: GravityField, size: complex, y: complex, axial: complex)
         + 0.375 / eta**6 * (1.0 - 3.0 * c2) ** 2
         - 0.46875 / eta**7 * (1.0 - 2.0 * c2 - 7.0 * c2 * c2)
     )
-    return -0.5 * mu / a + first - mu * k2 * k2 / a**5 * square
+    return complex(-0.5 * mu / a + first - mu * k2 * k2 / a**5 * square)
 
 
 def _zonal_coefficients(field: GravityField) -> NDArray[np.float64]:
