@@ -57,7 +57,9 @@ def orbit_design(
 
 
 def orbit_transfer(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="orbits, engine and duty; docs/orbit_design.md")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.yaml", help="orbits, engine and duty; docs/orbit_design.md")
+    ],
     output: Output,
 ) -> None:
     """Plan a long transfer by small thrust or by many short burns: elements, local time, mass and propellant on the way, every burn, and the orbit flown."""

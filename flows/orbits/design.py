@@ -16,6 +16,7 @@ from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.writing import new_folder, write_json
 from orbit_aux.ccsds import write_oem
+from orbit_aux.errors import OrbitError
 from orbit_aux.operations.designed_orbit import designed_orbit, sun_over_the_year
 from orbit_aux.operations.sun_synchronous import (
     Constants,
@@ -32,6 +33,16 @@ _DAY_S = 86400.0
 _YEAR_D = 365.2422
 # around a design, neighbours are listed this far up and down
 _BAND_KM = 20.0
+_CYCLE_COLUMNS = (
+    "revolutions",
+    "days",
+    "semi_major_axis_km",
+    "altitude_km",
+    "inclination_deg",
+    "eccentricity",
+    "nodal_period_s",
+    "track_spacing_km",
+)
 #: the date from which the year of the Sun counts where none is given: any would do
 _ANY_START = "2024-01-01T00:00:00"
 
@@ -75,6 +86,13 @@ class DesignRequest:
 
 def write_design(request: DesignRequest, output: Path) -> list[str]:
     """Writes summary.json, cycles.csv, report.html (and orbit.oem) into `output`, whole or not at all; returns the lines to print."""
+    try:
+        return _written(request, output)
+    except OrbitError as error:
+        raise RequestError(str(error)) from None
+
+
+def _written(request: DesignRequest, output: Path) -> list[str]:
     with new_folder(output) as part:
         start = Times.from_utc(request.start or _ANY_START)
         design = None if request.cycle is None else repeat_orbit(*request.cycle, request.eccentricity)
@@ -85,7 +103,7 @@ def write_design(request: DesignRequest, output: Path) -> list[str]:
         if design is not None:
             refined = refined_orbit(design, zonal_field(), request.eccentricity)
             summary = _summary(request, design, refined) | summary
-            plots = [_track_plot(design), *_sun(request, refined, start, summary)]
+            plots = [_track_plot(design), *_sun(refined, start, summary)]
             if request.duration_days is not None:
                 elements = starting_elements(refined, start, request.local_time_h, request.node)
                 orbit = designed_orbit(refined, elements, request.duration_days * _DAY_S, request.step_s)
@@ -111,11 +129,7 @@ def _cycles(request: DesignRequest, design: RepeatOrbit | None) -> list[RepeatOr
 def _cycle_rows(cycles: Sequence[RepeatOrbit]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        "revolutions,days,semi_major_axis_km,altitude_km,inclination_deg,eccentricity,nodal_period_s,track_spacing_km".split(
-            ","
-        )
-    )
+    writer.writerow(_CYCLE_COLUMNS)
     for item in cycles:
         figures = (
             item.semi_major_axis_m / 1e3,
@@ -166,15 +180,20 @@ def _summary(request: DesignRequest, design: RepeatOrbit, refined: RepeatOrbit) 
         "windows": {
             "track_half_width_km": request.track_window_km,
             "track_m_per_day_for_1_m_of_axis": design.track_slope,
-            "axis_error_m_that_uses_it_in_a_cycle": request.track_window_km * 1e3 / abs(design.track_slope) / design.days,
+            "axis_error_m_that_uses_it_in_a_cycle": request.track_window_km
+            * 1e3
+            / abs(design.track_slope)
+            / design.days,
             "local_time_half_width_min": request.local_time_window_min,
             "local_time_min_per_year_for_0.01_deg": local_time_slope,
-            "inclination_error_deg_that_uses_it_in_a_year": request.local_time_window_min / abs(local_time_slope) * 0.01,
+            "inclination_error_deg_that_uses_it_in_a_year": request.local_time_window_min
+            / abs(local_time_slope)
+            * 0.01,
         },
     }
 
 
-def _sun(request: DesignRequest, refined: RepeatOrbit, start: Times, summary: dict[str, Any]) -> list[Plot]:
+def _sun(refined: RepeatOrbit, start: Times, summary: dict[str, Any]) -> list[Plot]:
     """Adds the Sun's year to the summary; returns its plots."""
     times, beta, share = sun_over_the_year(refined, summary["local_time"]["ascending_h"], start)
     degrees, minutes = np.degrees(beta), share * refined.nodal_period_s / 60.0
@@ -213,7 +232,8 @@ def _track_plot(design: RepeatOrbit) -> Plot:
         "Ground track",
         "longitude of the ascending node from the first one [deg east]",
         [Trace("ascending nodes", days, longitudes, dots=True)],
-        f"Where each of the {design.revolutions} revolutions of a cycle crosses the equator: neighbours are {design.track_spacing_m / 1e3:.1f} km apart in the end.",
+        f"Where each of the {design.revolutions} revolutions of a cycle crosses the equator: neighbours are {design.track_spacing_m / 1e3:.1f} km apart "
+        "in the end.",
         x_name="day of the cycle",
     )
 
@@ -278,7 +298,8 @@ def _lines(summary: dict[str, Any], count: int, output: Path) -> list[str]:
         lines += [
             f"{summary['revolutions']} revolutions in {summary['days']} days: a {summary['semi_major_axis_km']:.3f} km ({summary['altitude_km']:.3f} km high), "
             f"i {summary['inclination_deg']:.5f} deg, nodal period {summary['nodal_period_s']:.3f} s, tracks {summary['track']['spacing_km']:.1f} km apart",
-            f"To fly in the zonal field: a {refined['semi_major_axis_km']:.4f} km, e {refined['eccentricity']:.6f} at 90 deg, i {refined['inclination_deg']:.5f} deg",
+            f"To fly in the zonal field: a {refined['semi_major_axis_km']:.4f} km, e {refined['eccentricity']:.6f} at 90 deg, "
+            f"i {refined['inclination_deg']:.5f} deg",
             f"Beta {sun['beta_least_deg']:.1f} to {sun['beta_greatest_deg']:.1f} deg, umbra at most {sun['umbra_greatest_min']:.1f} min a revolution",
         ]
     return [*lines, f"{count} repeat cycles listed in {output / 'cycles.csv'}"]

@@ -12,30 +12,52 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.transfer_request import TransferRequest, read_transfer
 from flows.orbits.writing import check_output, new_folder, table_of, write_json
 from orbit_aux.ccsds import write_oem
 from orbit_aux.constants import EARTH_RADIUS_M
+from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import local_time_h
 from orbit_aux.operations.low_thrust import Spiral, edelbaum, spiral
 from orbit_aux.operations.revolution import CELLS
 from orbit_aux.operations.transfer import hohmann, propellant
 
 _DAY_S = 86400.0
+#: of the plan: column, factor, title, name of the ordinate, sentence
 _PLOTTED = (
-    ("altitude", "m", 1e-3, "Altitude", "mean, over the equatorial radius [km]", "Semi-major axis less the equatorial radius."),
-    ("inclination", "deg", 1.0, "Inclination", "mean [deg]", "Brought along by turning the thrust out of the plane, against itself half a revolution later."),
-    ("local_time_ascending_h", "h", 1.0, "Local time", "ascending node, mean solar [h]", "It drifts where the inclination is not that of a Sun-synchronous orbit of the height."),
-    ("eccentricity", "1", 1.0, "Eccentricity", "mean", "Grows where burns are not spread evenly over the revolution."),
-    ("mass_kg", "kg", 1.0, "Mass", "[kg]", "With the propellant that is left."),
+    ("altitude", 1e-3, "Altitude", "mean [km]", "Semi-major axis less the equatorial radius."),
+    (
+        "inclination",
+        1.0,
+        "Inclination",
+        "mean [deg]",
+        "Changed by thrust out of the plane, that turns round half a revolution later.",
+    ),
+    (
+        "local_time_ascending_h",
+        1.0,
+        "Local time",
+        "ascending node, mean solar [h]",
+        "It drifts where the inclination is not that of a Sun-synchronous orbit of the height.",
+    ),
+    ("eccentricity", 1.0, "Eccentricity", "mean", "It grows where burns are not spread evenly over the revolution."),
+    ("mass_kg", 1.0, "Mass", "[kg]", "With the propellant that is left."),
+    ("delta_v", 1.0, "Velocity spent", "[m/s]", "By all burns."),
 )
 
 
 def write_transfer(path: Path, output: Path) -> list[str]:
     """Writes plan.csv, burns.csv, orbit.oem, summary.json, report.html into `output`, whole or not at all; returns the lines to print."""
     check_output(output)
-    request = read_transfer(path)
+    try:
+        return _written(path, read_transfer(path), output)
+    except OrbitError as error:
+        raise RequestError(f"{path}: {error}") from None
+
+
+def _written(path: Path, request: TransferRequest, output: Path) -> list[str]:
     with new_folder(output) as part:
         start = request.start_elements(path.resolve().parent)
         result = spiral(start, request.engine(), request.goal(), request.duty(), request.surroundings())
@@ -77,7 +99,9 @@ def _burn_rows(result: Spiral) -> str:
     burns = result.burns
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["ignition", "start_utc", "stop_utc", "duration_s", "along_velocity_n", "across_n", "propellant_kg"])
+    writer.writerow(
+        ["ignition", "start_utc", "stop_utc", "duration_s", "along_velocity_n", "across_n", "propellant_kg"]
+    )
     number = np.searchsorted(burns.ignitions, np.arange(len(burns.begin_s)), side="right")
     starts, stops = ((burns.start + seconds).utc_strings(3) for seconds in (burns.begin_s, burns.end_s))
     for row in range(len(number)):
@@ -148,15 +172,14 @@ def _sheet(request: TransferRequest, plan: xr.Dataset, summary: Mapping[str, Any
     shaded = (arrival, float(x[-1]), "coast on the final orbit") if x[-1] > arrival + 1.0 else None
     plots = [
         Plot(title, y_name, [Trace(title.lower(), x, plan[name].values * scale)], sentence, dates=True, shaded=shaded)
-        for name, _, scale, title, y_name, sentence in _PLOTTED
+        for name, scale, title, y_name, sentence in _PLOTTED
     ]
-    plots.append(Plot("Velocity spent", "[m/s]", [Trace("delta v", x, plan["delta_v"].values)], "By all burns.", dates=True, shaded=shaded))
     return Sheet(
         title=f"Transfer {request.name}",
         verdict=f"{summary['start']['altitude_km']:.1f} to {request.final.altitude_km:.1f} km in {summary['duration_days']:.1f} days",
         sentences=[
-            f"{summary['delta_v_ms']:.1f} m/s in {summary['burns']} burns, {summary['propellant_kg']:.2f} kg of propellant; without pause {summary['compared']['edelbaum_ms']:.1f} m/s "
-            "would do (Edelbaum). "
+            f"{summary['delta_v_ms']:.1f} m/s in {summary['burns']} burns, {summary['propellant_kg']:.2f} kg of propellant; thrust without pause would spend "
+            f"{summary['compared']['edelbaum_ms']:.1f} m/s (Edelbaum). "
             f"The local time moves by {summary['local_time_drift_min']:+.1f} min.",
             f"From {summary['start_utc']} to {summary['arrival_utc']}; the longest burn lasts {summary['longest_burn_s'] / 60.0:.1f} min.",
         ],
@@ -175,7 +198,8 @@ def _ends(summary: Mapping[str, Any]) -> Table:
         "mass_kg": ("Mass [kg]", 3),
     }
     rows = [
-        [name, *(f"{summary[end][key]:.{digits}f}" for end in ("start", "end"))] for key, (name, digits) in names.items()
+        [name, *(f"{summary[end][key]:.{digits}f}" for end in ("start", "end"))]
+        for key, (name, digits) in names.items()
     ]
     return Table("The orbits, mean elements", ("", "before", "after"), rows)
 
@@ -183,7 +207,9 @@ def _ends(summary: Mapping[str, Any]) -> Table:
 def _lines(request: TransferRequest, summary: Mapping[str, Any]) -> list[str]:
     start, end = summary["start"], summary["end"]
     return [
-        f"{request.name}: {start['altitude_km']:.1f} to {request.final.altitude_km:.1f} km from {summary['start_utc']} to {summary['arrival_utc']} ({summary['duration_days']:.1f} days)",
+        f"{request.name}: {start['altitude_km']:.1f} to {request.final.altitude_km:.1f} km from {summary['start_utc']} to {summary['arrival_utc']} "
+        f"({summary['duration_days']:.1f} days)",
         f"{summary['delta_v_ms']:.2f} m/s, {summary['propellant_kg']:.3f} kg in {summary['burns']} burns; {summary['propellant_left_kg']:.3f} kg left",
-        f"i {start['inclination_deg']:.4f} to {end['inclination_deg']:.4f} deg, local time {summary['local_time_drift_min']:+.1f} min, e at most {summary['greatest_eccentricity']:.5f}",
+        f"i {start['inclination_deg']:.4f} to {end['inclination_deg']:.4f} deg, local time {summary['local_time_drift_min']:+.1f} min, "
+        f"e at most {summary['greatest_eccentricity']:.5f}",
     ]

@@ -27,8 +27,12 @@ _LOW_KM, _HIGH_KM = 150.0, 40000.0
 class InitialOrbit(Model):
     """The orbit before: of a file, averaged over its first day; or near-circular, of a height and a local time."""
 
-    orbit: str | None = Field(default=None, description="CCSDS OEM of a day or more; the transfer begins in the middle of its first day")
-    altitude_km: float | None = Field(default=None, ge=_LOW_KM, le=_HIGH_KM, description="mean, over the equatorial radius")
+    orbit: str | None = Field(
+        default=None, description="CCSDS OEM of a day or more; the transfer begins in the middle of its first day"
+    )
+    altitude_km: float | None = Field(
+        default=None, ge=_LOW_KM, le=_HIGH_KM, description="mean, over the equatorial radius"
+    )
     inclination_deg: float | Literal["sun_synchronous"] = "sun_synchronous"
     eccentricity: float | Literal["frozen"] = "frozen"
     local_time_h: float = Field(default=10.5, ge=0.0, lt=24.0, description="mean solar, of the node named")
@@ -87,7 +91,9 @@ class TransferRequest(Model):
     """One transfer. Relative paths count from the file's own folder."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    object_name: str = Field(default="TRANSFER", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="in orbit.oem")
+    object_name: str = Field(
+        default="TRANSFER", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="in orbit.oem"
+    )
     start_utc: str
     initial: InitialOrbit
     final: FinalOrbit
@@ -112,8 +118,8 @@ class TransferRequest(Model):
         wanted = self.initial.eccentricity
         e = frozen_eccentricity(axis, inclination) if isinstance(wanted, str) else wanted
         # only the shape matters, not the cycle
-        orbit = RepeatOrbit(1, 1, axis, e, inclination, _DAY_S, EARTH_RADIUS_M)
-        return starting_elements(orbit, Times.from_utc(self.start_utc), self.initial.local_time_h, self.initial.node)
+        shape = RepeatOrbit(1, 1, axis, e, inclination, _DAY_S, EARTH_RADIUS_M)
+        return starting_elements(shape, Times.from_utc(self.start_utc), self.initial.local_time_h, self.initial.node)
 
     def engine(self) -> Engine:
         craft = self.craft

@@ -185,9 +185,10 @@ def local_time_h(mean: MeanElements) -> Array:
 
 
 def _refuse_unbound(times: Times, position: Array, velocity: Array) -> None:
-    radius = np.linalg.norm(position, axis=1)
-    speed = np.linalg.norm(velocity, axis=1)
-    wrong = ~(speed**2 * radius < 1.99 * EARTH_MU_M3S2)
+    radius, speed = np.linalg.norm(position, axis=1), np.linalg.norm(velocity, axis=1)
+    momentum = np.linalg.norm(np.cross(position, velocity), axis=1)
+    # below half the Earth's radius the theory has no meaning, and km for m end there
+    wrong = ~((speed**2 * radius < 1.99 * EARTH_MU_M3S2) & (momentum**2 / EARTH_MU_M3S2 > 0.5 * EARTH_RADIUS_M))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise OrbitError(

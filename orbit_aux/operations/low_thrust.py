@@ -25,7 +25,7 @@ from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
 
-_GREATEST_YAW_RAD = math.radians(60.0)
+_GREATEST_YAW_RAD = math.radians(80.0)
 _TURN = 2.0 * math.pi
 
 
@@ -206,11 +206,13 @@ class _Course:
         lever = float(np.sum(given * np.abs(np.cos(middle)))) / speed
         if lever <= 0.0 or self.goal.inclination == "free":
             return 0.0, across
-        yaw = 0.0
-        for _ in range(4):
-            axis = values[0] * (1.0 + 2.0 * self.sense * math.cos(yaw) * float(np.sum(given)) / speed)
-            wanted = self.inclination_at(float(axis)) - values[3]
-            yaw = math.asin(min(max(wanted / lever, -math.sin(_GREATEST_YAW_RAD)), math.sin(_GREATEST_YAW_RAD)))
+        # lever sin(yaw) = behind + ahead cos(yaw), with what the axis gains at no yaw taken for a straight line
+        gained = values[0] * (1.0 + 2.0 * self.sense * float(np.sum(given)) / speed)
+        here = self.inclination_at(float(values[0]))
+        behind, ahead = here - values[3], self.inclination_at(float(gained)) - here
+        share = behind / math.hypot(lever, ahead)
+        yaw = math.atan2(ahead, lever) + math.asin(min(max(share, -1.0), 1.0))
+        yaw = min(max(yaw, -_GREATEST_YAW_RAD), _GREATEST_YAW_RAD)
         return yaw, across
 
     def _followed(
