@@ -230,10 +230,10 @@ def _track_plot(design: RepeatOrbit) -> Plot:
     days = np.arange(design.revolutions) * design.days / design.revolutions
     return Plot(
         "Ground track",
-        "longitude of the ascending node from the first one [deg east]",
+        "from the first node [deg east]",
         [Trace("ascending nodes", days, longitudes, dots=True)],
-        f"Where each of the {design.revolutions} revolutions of a cycle crosses the equator: neighbours are {design.track_spacing_m / 1e3:.1f} km apart "
-        "in the end.",
+        f"Longitude at which each of the {design.revolutions} revolutions of a cycle crosses the equator to the north: neighbours are "
+        f"{design.track_spacing_m / 1e3:.1f} km apart in the end.",
         x_name="day of the cycle",
     )
 

@@ -17,12 +17,13 @@ from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.transfer_request import TransferRequest, read_transfer
 from flows.orbits.writing import check_output, new_folder, table_of, write_json
 from orbit_aux.ccsds import write_oem
-from orbit_aux.constants import EARTH_RADIUS_M
+from orbit_aux.constants import EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import local_time_h
 from orbit_aux.operations.low_thrust import Spiral, edelbaum, spiral
 from orbit_aux.operations.revolution import CELLS
 from orbit_aux.operations.transfer import hohmann, propellant
+from orbit_aux.operations.zonal import frozen_eccentricity
 
 _DAY_S = 86400.0
 #: of the plan: column, factor, title, name of the ordinate, sentence
@@ -39,8 +40,8 @@ _PLOTTED = (
         "local_time_ascending_h",
         1.0,
         "Local time",
-        "ascending node, mean solar [h]",
-        "It drifts where the inclination is not that of a Sun-synchronous orbit of the height.",
+        "hours",
+        "Mean solar, of the ascending node. It drifts where the inclination is not that of a Sun-synchronous orbit of the height.",
     ),
     ("eccentricity", 1.0, "Eccentricity", "mean", "It grows where burns are not spread evenly over the revolution."),
     ("mass_kg", 1.0, "Mass", "[kg]", "With the propellant that is left."),
@@ -137,6 +138,7 @@ def _summary(request: TransferRequest, result: Spiral, plan: xr.Dataset) -> dict
         "longest_burn_s": _longest(result),
         "greatest_yaw_deg": float(np.degrees(np.arctan2(np.abs(burns.across_n), np.abs(burns.along_n))).max()),
         "greatest_eccentricity": float(mean.eccentricity.max()),
+        "eccentricity_correction_ms": _to_frozen(result),
         "compared": {
             "edelbaum_ms": ideal,
             "edelbaum_propellant_kg": propellant(request.craft.mass_kg, ideal, request.craft.specific_impulse_s),
@@ -146,6 +148,14 @@ def _summary(request: TransferRequest, result: Spiral, plan: xr.Dataset) -> dict
         "assumptions": list(request.assumptions),
         "model": "mean elements: J2, J2^2, J4, odd zonals on the eccentricity, thrust, drag; no Sun and Moon",
     }
+
+
+def _to_frozen(result: Spiral) -> float:
+    """Velocity, m/s, that would bring the eccentricity at the end to the frozen one: v |de| / 2."""
+    mean = result.mean
+    a, i = float(mean.semi_major_axis_m[-1]), float(mean.inclination_rad[-1])
+    away = np.hypot(mean.eccentricity_x[-1], mean.eccentricity_y[-1] - frozen_eccentricity(a, i))
+    return float(0.5 * np.sqrt(EARTH_MU_M3S2 / a) * away)
 
 
 def _longest(result: Spiral) -> float:
@@ -181,7 +191,8 @@ def _sheet(request: TransferRequest, plan: xr.Dataset, summary: Mapping[str, Any
             f"{summary['delta_v_ms']:.1f} m/s in {summary['burns']} burns, {summary['propellant_kg']:.2f} kg of propellant; thrust without pause would spend "
             f"{summary['compared']['edelbaum_ms']:.1f} m/s (Edelbaum). "
             f"The local time moves by {summary['local_time_drift_min']:+.1f} min.",
-            f"From {summary['start_utc']} to {summary['arrival_utc']}; the longest burn lasts {summary['longest_burn_s'] / 60.0:.1f} min.",
+            f"From {summary['start_utc']} to {summary['arrival_utc']}; the longest burn lasts {summary['longest_burn_s'] / 60.0:.1f} min. "
+            f"To bring the eccentricity at the end to the frozen one would cost {summary['eccentricity_correction_ms']:.1f} m/s.",
         ],
         tables=[_ends(summary)],
         plots=plots,

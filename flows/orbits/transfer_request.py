@@ -73,6 +73,9 @@ class BurnRules(Model):
     """When the engine may burn."""
 
     sunlit_only: bool = False
+    balanced: bool = Field(
+        default=False, description="with sunlit_only: not opposite the shadow either, so that the eccentricity stays"
+    )
     hours_a_day: float = Field(default=24.0, gt=0.0, le=24.0)
     from_hour_utc: float = Field(default=0.0, ge=0.0, lt=24.0)
     latitude_arguments_deg: list[float] = Field(default=[], description="burns are centred here; anywhere when empty")
@@ -138,6 +141,7 @@ class TransferRequest(Model):
             rules.from_hour_utc,
             tuple(math.radians(value) for value in rules.latitude_arguments_deg),
             math.inf if rules.longest_burn_s is None else rules.longest_burn_s,
+            rules.balanced,
         )
 
     def surroundings(self) -> Surroundings:

@@ -114,7 +114,8 @@ def mean_of_arc(orbit: Orbit, start: Times, stop: Times) -> MeanElements:
     """Mean elements at the middle of the whole revolutions that fit between `start` and `stop`, by least squares over them.
 
     Each element is a polynomial of time (of degree 2, of degree 1 below two revolutions; the latitude argument always of degree 2) and harmonics of the
-    latitude argument, which take what the first order leaves.
+    latitude argument, which take what the first order leaves. Under all forces of a 720 km orbit but drag, axes of successive days differ by 0.1 m rms, those
+    of single revolutions by 3 m (tesseral terms).
     """
     span_s = float((stop - start)[0])
     first = mean_elements(orbit.at(start))

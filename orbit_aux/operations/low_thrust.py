@@ -26,6 +26,8 @@ from orbit_aux.time import Times
 Array = NDArray[np.float64]
 
 _GREATEST_YAW_RAD = math.radians(80.0)
+# lower no thrust of this kind keeps an orbit
+_LOWEST_M = 1.2e5
 _TURN = 2.0 * math.pi
 
 
@@ -106,15 +108,7 @@ def spiral(start: MeanElements, engine: Engine, goal: Goal, duty: Duty, surround
         elapsed, values, mass, spent = float(rows[-1, 0]), rows[-1, 1:7], float(rows[-1, 7]), float(rows[-1, 8])
         if reached:
             reached_s = elapsed
-        if engine.mass_kg - mass > engine.propellant_kg:
-            raise OrbitError(
-                f"propellant of {engine.propellant_kg:g} kg is used up after {elapsed / 86400.0:.1f} days at {_height(values[0])}: give more, or a nearer goal"
-            )
-        if reached_s == math.inf and elapsed > goal.longest_days * 86400.0:
-            raise OrbitError(
-                f"goal of {_height(goal.semi_major_axis_m)} is not reached in {goal.longest_days:g} days, the orbit stands at {_height(values[0])}: "
-                "give more thrust, hours or days"
-            )
+        _refuse_end(engine, goal, elapsed / 86400.0, float(values[0]), engine.mass_kg - mass, math.isfinite(reached_s))
     table = np.concatenate([*parts, rows[-1:]])
     times = start.times + table[:, 0]
     a, x, y, inclination, node, argument = table[:, 1:7].T
@@ -196,7 +190,10 @@ class _Course:
         burns = _arcs(edges, shares, cell_s, self.engine.thrust_n, self.sense * math.cos(yaw), math.sin(yaw) * across)
         if reached is None:
             return rows, burns, False
-        return _cut(rows, burns, reached)
+        cell = int(reached)
+        # thrust does its work in the part of the cell in which it acts
+        moment = shares[cell, 0] + (reached - cell) * (shares[cell, 1] - shares[cell, 0])
+        return _cut(rows, burns, cell, reached - cell, float(moment))
 
     def _yaw(self, values: Array, mass: float, on_s: Array, middle: Array) -> tuple[float, Array]:
         """Angle out of plane, and the side of each cell, that bring the inclination where the axis at the end of the revolution wants it."""
@@ -253,7 +250,7 @@ class _Course:
         cell = int(np.argmax(short <= 0.0))
         if cell == 0:
             return rows, 0.0
-        return rows, cell - 1 + float(short[cell - 1] / (short[cell - 1] - short[cell]))
+        return rows, min(cell - 1 + float(short[cell - 1] / (short[cell - 1] - short[cell])), CELLS - 1e-9)
 
     def _turned(self, rows: Array, values: Array, perigee_rate: float, edges: Array) -> None:
         """The eccentricity vector of the beginning turned about the frozen one; what the revolution added stays as it is."""
@@ -277,13 +274,32 @@ def _arcs(edges: Array, shares: Array, cell_s: float, thrust: float, along: floa
     return arcs
 
 
-def _cut(rows: Array, burns: Array, place: float) -> tuple[Array, Array, bool]:
-    """Everything up to a place counted in cells."""
-    cell = int(place)
-    last = rows[cell] + (place - cell) * (rows[min(cell + 1, CELLS)] - rows[cell])
+def _cut(rows: Array, burns: Array, cell: int, done: float, moment: float) -> tuple[Array, Array, bool]:
+    """Everything up to a moment of a cell, at which a part of what its thrust does is done."""
+    share = np.full(rows.shape[1], done)
+    # time, node and latitude argument go with the clock
+    share[[0, 5, 6]] = moment
+    last = rows[cell] + share * (rows[cell + 1] - rows[cell])
     kept = burns[burns[:, 0] < last[0]]
     kept[:, 1] = np.minimum(kept[:, 1], last[0])
     return np.concatenate([rows[: cell + 1], last[None]]), kept, True
+
+
+def _refuse_end(engine: Engine, goal: Goal, days: float, axis: float, used: float, reached: bool) -> None:
+    """Refuse a transfer that cannot be."""
+    if used > engine.propellant_kg:
+        raise OrbitError(
+            f"propellant of {engine.propellant_kg:g} kg is used up after {days:.1f} days at {_height(axis)}: give more, or a nearer goal"
+        )
+    if axis - EARTH_RADIUS_M < _LOWEST_M:
+        raise OrbitError(
+            f"drag brings the orbit down to {_height(axis)} after {days:.1f} days: give more thrust, hours, or a higher start"
+        )
+    if not reached and days > goal.longest_days:
+        raise OrbitError(
+            f"goal of {_height(goal.semi_major_axis_m)} is not reached in {goal.longest_days:g} days, the orbit stands at {_height(axis)}: "
+            "give more thrust, hours or days"
+        )
 
 
 def _height(axis: float) -> str:
@@ -295,10 +311,10 @@ def _check(start: MeanElements, goal: Goal) -> None:
         raise OrbitError(
             f"a spiral begins at one epoch on a near-circular orbit, not at {len(start.times)} with e {float(start.eccentricity.max()):.3g}: circularise first"
         )
-    wrong = not (1.0e5 <= goal.semi_major_axis_m - EARTH_RADIUS_M <= 4e7 and 0 < goal.longest_days <= 4000)
+    wrong = not (_LOWEST_M < goal.semi_major_axis_m - EARTH_RADIUS_M <= 4e7 and 0 < goal.longest_days <= 4000)
     if wrong or not 0 <= goal.coast_days <= 400:
         raise OrbitError(
-            f"{goal}: give an axis in m 100 to 40000 km above the equator, 4000 days and 400 of coast at most"
+            f"{goal}: give an axis in m 120 to 40000 km above the equator, 4000 days and 400 of coast at most"
         )
     if goal.inclination not in ("sun_synchronous", "free") and isinstance(goal.inclination, str):
         raise OrbitError(f"inclination {goal.inclination!r}: give sun_synchronous, free or radians")

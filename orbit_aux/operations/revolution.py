@@ -41,6 +41,8 @@ class Duty:
     centres_rad: tuple[float, ...] = ()
     """Latitude arguments about which burns of at most `longest_s` are centred; anywhere when there is none."""
     longest_s: float = math.inf
+    balanced: bool = False
+    """In sunlight only where the point half a revolution away is lit too: what one burn does to the eccentricity, its opposite undoes."""
 
     def __post_init__(self) -> None:
         if not (0 < self.hours_a_day <= 24 and 0 <= self.from_hour_utc < 24 and self.longest_s >= 10):
@@ -104,7 +106,9 @@ def burn_shares(duty: Duty, start: Times, edges_s: Array, argument: Array, eleme
     allowed = np.ones(CELLS + 1)
     if duty.sunlit_only:
         sun = _sun(start + float(edges_s[0]))
-        allowed = np.minimum(allowed, _place(argument, elements) @ sun + _shadow_edge(float(elements[0])))
+        lit = _place(argument, elements) @ sun + _shadow_edge(float(elements[0]))
+        opposite = np.roll(lit[:-1], CELLS // 2)
+        allowed = np.minimum(lit, np.append(opposite, opposite[0])) if duty.balanced else np.minimum(allowed, lit)
     if duty.hours_a_day < 24.0:
         midnight = start.utc_datetime64()[0].astype("datetime64[D]")
         first_s = float((start.utc_datetime64()[0] - midnight) / np.timedelta64(1, "ns")) * 1e-9

@@ -176,6 +176,18 @@ def test_no_burn_in_the_shadow_nor_out_of_hours(start: MeanElements) -> None:
     assert 3.0 < plan.duration_s / whole.duration_s < 8.0
 
 
+def test_balanced_burns_leave_the_eccentricity(start: MeanElements) -> None:
+    goal = Goal(height(690.0), "free")
+    plain = spiral(start, HALL, goal, Duty(True), NO_AIR)
+    even = spiral(start, HALL, goal, Duty(True, balanced=True), NO_AIR)
+    frozen = float(start.eccentricity[0])
+    away = [np.hypot(p.mean.eccentricity_x[-1], p.mean.eccentricity_y[-1] - frozen) for p in (plain, even)]
+    # a third of each revolution without thrust makes the other two thirds push to one side
+    assert away[0] > 1e-3
+    assert away[1] < 2e-5
+    assert even.duration_s > 1.5 * plain.duration_s
+
+
 def test_short_burns_cost_what_hohmann_says(start: MeanElements) -> None:
     """Many short burns at both apsides raise the circle; a burn of 300 s loses (n t)^2 / 24, half a per cent."""
     engine = Engine(1.0, 220.0, 264.0, 10.0)
@@ -210,6 +222,14 @@ def test_the_ephemeris_begins_as_the_elements_do_and_ends_at_the_goal(start: Mea
         ({"goal": Goal(height(720.0), "polar")}, "polar"),
         ({"goal": Goal(height(410.0), "free", 3.0)}, "not reached in 3 days"),
         ({"engine": Engine(0.015, 1008.0, 264.0, 0.1)}, "used up"),
+        (
+            {
+                "engine": Engine(1e-4, 1008.0, 264.0, 1.0),
+                "goal": Goal(height(740.0), "free"),
+                "surroundings": Surroundings(3.0, 2.2, 1e-9),
+            },
+            "brings the orbit down",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told(start: MeanElements, change: dict[str, object], message: str) -> None:
