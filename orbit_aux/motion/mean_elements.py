@@ -180,7 +180,9 @@ def secular_rates(mean: MeanElements, j4: float | None = None) -> tuple[Array, A
 def local_time_h(mean: MeanElements) -> Array:
     """Mean solar local time of the ascending node, hours from 0 to 24."""
     ut1 = mean.times.ut1(packaged_earth_orientation().at(mean.times).ut1_minus_tai_s)
-    east = mean.node_rad - erfa.gst06a(*ut1, *mean.times.tt())
+    # apparent sidereal time is the Earth rotation angle less the equation of the origins, which is slow
+    origins = on_time_grid(mean.times, lambda nodes: np.asarray(erfa.eo06a(*nodes.tt()))[:, None], _AXES_STEP_S)[:, 0]
+    east = mean.node_rad - erfa.era00(*ut1) + origins
     hours: Array = np.mod((ut1[0] - 0.5 + ut1[1]) % 1.0 * 24.0 + east * 24.0 / _TURN, 24.0)
     return hours
 

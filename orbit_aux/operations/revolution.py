@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import erfa
 import numpy as np
@@ -177,8 +178,11 @@ def _shadow_edge(semi_major_axis_m: float) -> float:
     return math.sqrt(max(1.0 - (EARTH_RADIUS_M / semi_major_axis_m) ** 2, 0.0))
 
 
+# both the shadow and the bulge of one revolution ask for it
+@lru_cache(maxsize=1)
 def _sun(time: Times) -> Array:
-    """Unit vector to the Sun, true equator of date."""
+    """Unit vector to the Sun, true equator of date, read-only."""
     place = np.asarray(erfa.pnm06a(*time.tt()))[0] @ sun_position(time)[0]
     direction: Array = place / np.linalg.norm(place)
+    direction.flags.writeable = False
     return direction
