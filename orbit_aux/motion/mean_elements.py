@@ -128,19 +128,7 @@ def mean_of_arc(orbit: Orbit, start: Times, stop: Times) -> MeanElements:
     middle = start + 0.5 * span_s
     elapsed_s = (np.arange(_SAMPLES * revolutions) + 0.5) * period_s / _SAMPLES - 0.5 * revolutions * period_s
     mean = mean_elements(orbit.at(middle + elapsed_s))
-    scaled = elapsed_s / (0.5 * revolutions * period_s)
-    turns = np.arange(1, _HARMONICS + 1) * mean.latitude_argument_rad[:, None]
-    waves = np.concatenate([np.cos(turns), np.sin(turns)], axis=1)
-    values = {}
-    for name in _FIELDS:
-        series = getattr(mean, name)
-        degree = 2 if revolutions > 1 or name == "latitude_argument_rad" else 1
-        terms = np.concatenate([scaled[:, None] ** np.arange(degree + 1), waves], axis=1)
-        unwrapped = np.unwrap(series) if name in ("node_rad", "latitude_argument_rad") else series
-        values[name] = np.linalg.lstsq(terms, unwrapped, rcond=None)[0][:1]
-    for name in ("node_rad", "latitude_argument_rad"):
-        values[name] = np.mod(values[name], _TURN)
-    return MeanElements(middle, **values)
+    return _fitted(middle, mean, elapsed_s / (0.5 * revolutions * period_s), revolutions)
 
 
 def secular_rates(mean: MeanElements, j4: float | None = None) -> tuple[Array, Array, Array]:
@@ -185,6 +173,21 @@ def local_time_h(mean: MeanElements) -> Array:
     east = mean.node_rad - erfa.era00(*ut1) + origins
     hours: Array = np.mod((ut1[0] - 0.5 + ut1[1]) % 1.0 * 24.0 + east * 24.0 / _TURN, 24.0)
     return hours
+
+
+def _fitted(middle: Times, mean: MeanElements, scaled: Array, revolutions: int) -> MeanElements:
+    """Elements at the middle of an arc, by least squares of polynomials of its time (-1 to 1) and harmonics."""
+    turns = np.arange(1, _HARMONICS + 1) * mean.latitude_argument_rad[:, None]
+    waves = np.concatenate([np.cos(turns), np.sin(turns)], axis=1)
+    values = {}
+    for name in _FIELDS:
+        angle = name in ("node_rad", "latitude_argument_rad")
+        series = np.unwrap(getattr(mean, name)) if angle else getattr(mean, name)
+        degree = 2 if revolutions > 1 or name == "latitude_argument_rad" else 1
+        terms = np.concatenate([scaled[:, None] ** np.arange(degree + 1), waves], axis=1)
+        value = np.linalg.lstsq(terms, series, rcond=None)[0][:1]
+        values[name] = np.mod(value, _TURN) if angle else value
+    return MeanElements(middle, **values)
 
 
 def _refuse_unbound(times: Times, position: Array, velocity: Array) -> None:
