@@ -40,6 +40,7 @@ _CYCLE_COLUMNS = (
     "altitude_km",
     "inclination_deg",
     "eccentricity",
+    "argument_of_perigee_deg",
     "nodal_period_s",
     "track_spacing_km",
 )
@@ -135,7 +136,8 @@ def _cycle_rows(cycles: Sequence[RepeatOrbit]) -> str:
             item.semi_major_axis_m / 1e3,
             item.altitude_m / 1e3,
             math.degrees(item.inclination_rad),
-            item.eccentricity,
+            abs(item.eccentricity),
+            _perigee_deg(item),
             item.nodal_period_s,
             item.track_spacing_m / 1e3,
         )
@@ -143,11 +145,16 @@ def _cycle_rows(cycles: Sequence[RepeatOrbit]) -> str:
     return stream.getvalue()
 
 
+def _perigee_deg(design: RepeatOrbit) -> float:
+    return 270.0 if design.eccentricity < 0.0 else 90.0
+
+
 def _figures(design: RepeatOrbit) -> dict[str, float]:
     return {
         "semi_major_axis_km": design.semi_major_axis_m / 1e3,
         "altitude_km": design.altitude_m / 1e3,
-        "eccentricity": design.eccentricity,
+        "eccentricity": abs(design.eccentricity),
+        "argument_of_perigee_deg": _perigee_deg(design),
         "inclination_deg": math.degrees(design.inclination_rad),
         "nodal_period_s": design.nodal_period_s,
     }
@@ -163,12 +170,11 @@ def _summary(request: DesignRequest, design: RepeatOrbit, refined: RepeatOrbit) 
         "days": design.days,
         **_figures(design),
         "revolutions_per_day": design.revolutions / design.days,
-        "refined": _figures(refined)
-        | {"what": "zonal field, second order of J2; perigee at 90 deg", "gravity": zonal_field().record()},
+        "refined": _figures(refined) | {"what": "zonal field, second order of J2", "gravity": zonal_field().record()},
         "frozen_eccentricity": {
             "j2_j3": frozen_eccentricity(refined.semi_major_axis_m, refined.inclination_rad, zonal_field(3)),
             "zonal": frozen_eccentricity(refined.semi_major_axis_m, refined.inclination_rad),
-            "argument_of_perigee_deg": 90.0,
+            "what": "perigee at 90 deg, negative: at 270 deg",
         },
         "local_time": {"ascending_h": ascending, "descending_h": (ascending + 12.0) % 24.0},
         "track": {
@@ -284,7 +290,8 @@ def _design_table(summary: dict[str, Any]) -> Table:
         [
             row("Semi-major axis [km]", "semi_major_axis_km", 4),
             row("Altitude [km]", "altitude_km", 4),
-            row("Eccentricity, perigee at 90 deg", "eccentricity", 7),
+            row("Eccentricity", "eccentricity", 7),
+            row("Argument of perigee [deg]", "argument_of_perigee_deg", 0),
             row("Inclination [deg]", "inclination_deg", 5),
             row("Nodal period [s]", "nodal_period_s", 4),
         ],
@@ -298,8 +305,8 @@ def _lines(summary: dict[str, Any], count: int, output: Path) -> list[str]:
         lines += [
             f"{summary['revolutions']} revolutions in {summary['days']} days: a {summary['semi_major_axis_km']:.3f} km ({summary['altitude_km']:.3f} km high), "
             f"i {summary['inclination_deg']:.5f} deg, nodal period {summary['nodal_period_s']:.3f} s, tracks {summary['track']['spacing_km']:.1f} km apart",
-            f"To fly in the zonal field: a {refined['semi_major_axis_km']:.4f} km, e {refined['eccentricity']:.6f} at 90 deg, "
-            f"i {refined['inclination_deg']:.5f} deg",
+            f"To fly in the zonal field: a {refined['semi_major_axis_km']:.4f} km, e {refined['eccentricity']:.6f} "
+            f"with perigee at {refined['argument_of_perigee_deg']:.0f} deg, i {refined['inclination_deg']:.5f} deg",
             f"Beta {sun['beta_least_deg']:.1f} to {sun['beta_greatest_deg']:.1f} deg, umbra at most {sun['umbra_greatest_min']:.1f} min a revolution",
         ]
     return [*lines, f"{count} repeat cycles listed in {output / 'cycles.csv'}"]

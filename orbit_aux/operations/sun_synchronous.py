@@ -23,7 +23,7 @@ from orbit_aux.earth_orientation import packaged_earth_orientation
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.gravity import GravityField
 from orbit_aux.motion.mean_elements import MeanElements
-from orbit_aux.operations.zonal import frozen_eccentricity, zonal_rates
+from orbit_aux.operations.zonal import NotFrozenError, frozen_eccentricity, zonal_rates
 from orbit_aux.time import Times
 
 _DAY_S = 86400.0
@@ -31,6 +31,8 @@ _DAY_S = 86400.0
 _SUN_RATE_RADS = EARTH_ROTATION_RATE_RADS - 2.0 * math.pi / _DAY_S
 # fixed-point steps: the oblateness changes what the axis asks for by a thousandth, so each step wins three digits
 _STEPS = 12
+# relative, of revolutions a day at the edges of a band
+_MARGIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class RepeatOrbit:
     days: int
     semi_major_axis_m: float
     eccentricity: float
+    """Perigee lies at 90 deg, of a negative one at 270 deg."""
     inclination_rad: float
     nodal_period_s: float
     radius_m: float
@@ -124,7 +127,7 @@ def repeat_orbit(
 ) -> RepeatOrbit:
     """The Sun-synchronous orbit that makes `revolutions` from node to node in `days` turns of the Earth under it, by the closed formulas.
 
-    Without an eccentricity the frozen one of the packaged gravity field.
+    Eccentricities are negative where perigee lies at 270 deg. Without one the frozen one of the packaged gravity field.
     """
     _check_cycle(revolutions, days)
     target_s = days * constants.nodal_day_s / revolutions
@@ -178,7 +181,10 @@ def repeat_cycles(
     eccentricity: float | None = None,
     constants: Constants = Constants(),
 ) -> list[RepeatOrbit]:
-    """All repeat orbits of at most `longest_days` with heights in a band, each with its shortest cycle, by days and height."""
+    """All repeat orbits of at most `longest_days` with heights in a band, each with its shortest cycle, by days and height.
+
+    Without an eccentricity the frozen one, or a circle where none is frozen (about 116.6 deg).
+    """
     if not (1.0e5 <= lowest_altitude_m < highest_altitude_m <= 5.9e6 and 1 <= longest_days <= 100):
         raise OrbitError(
             f"band of {lowest_altitude_m:g} to {highest_altitude_m:g} m, cycles of {longest_days} days: give heights of 1e5 to 5.9e6 m, the lower first, "
@@ -190,14 +196,23 @@ def repeat_cycles(
         constants.nodal_day_s / nodal_period_s(a, 0.0, sun_synchronous_inclination(a, 0.0, constants), constants)
         for a in axes
     )
+    # a little more on each side: the eccentricity moves heights by some metres, and the height found decides
     found = [
-        repeat_orbit(revolutions, days, eccentricity, constants)
+        _listed(revolutions, days, eccentricity, constants)
         for days in range(1, longest_days + 1)
-        # one more on each side: what the eccentricity changes is decided by the height found
-        for revolutions in range(math.floor(many * days) + 1, math.ceil(few * days) - 2, -1)
-        if revolutions > 0 and math.gcd(revolutions, days) == 1
+        for revolutions in range(
+            math.floor(many * (1.0 + _MARGIN) * days), math.ceil(few * (1.0 - _MARGIN) * days) - 1, -1
+        )
+        if math.gcd(revolutions, days) == 1
     ]
     return [orbit for orbit in found if lowest_altitude_m <= orbit.altitude_m <= highest_altitude_m]
+
+
+def _listed(revolutions: int, days: int, eccentricity: float | None, constants: Constants) -> RepeatOrbit:
+    try:
+        return repeat_orbit(revolutions, days, eccentricity, constants)
+    except NotFrozenError:
+        return repeat_orbit(revolutions, days, 0.0, constants)
 
 
 def starting_elements(design: RepeatOrbit, start: Times, local_time_h: float, node: str = "descending") -> MeanElements:
@@ -225,7 +240,7 @@ def _check_cycle(revolutions: int, days: int) -> None:
 
 
 def _check_orbit(semi_major_axis_m: float, eccentricity: float, constants: Constants) -> None:
-    if not (0.0 <= eccentricity < 1.0 and semi_major_axis_m * (1.0 - eccentricity) > 0.99 * constants.radius_m):
+    if not (abs(eccentricity) < 1.0 and semi_major_axis_m * (1.0 - abs(eccentricity)) > 0.99 * constants.radius_m):
         raise OrbitError(
-            f"semi-major axis {semi_major_axis_m:g} m with eccentricity {eccentricity:g} meets the Earth: give m, not km, and an eccentricity of 0 to 1"
+            f"semi-major axis {semi_major_axis_m:g} m with eccentricity {eccentricity:g} meets the Earth: give m, not km, and an eccentricity below 1"
         )

@@ -15,6 +15,12 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.motion.gravity import GravityField, packaged_gravity
 
 _STEP = 1e-30
+# of the eccentricity: beyond, the terms of the first order that freeze it are not what rules it
+_GREATEST = 0.05
+
+
+class NotFrozenError(OrbitError):
+    """No small eccentricity stays at this inclination."""
 
 
 def zonal_field(degree: int | None = None, gravity: GravityField | None = None) -> GravityField:
@@ -60,11 +66,11 @@ def frozen_eccentricity(semi_major_axis_m: float, inclination_rad: float, gravit
         if abs(step) < 1e-12 * math.sqrt(size):
             eta = 1.0 - 0.5 * y * y / size
             return float(y * math.sqrt((1.0 + eta) / (2.0 * size)))
-        if abs(y) > 0.3 * math.sqrt(size):
+        if abs(y) > _GREATEST * math.sqrt(size):
             break
-    raise OrbitError(
+    raise NotFrozenError(
         f"no frozen eccentricity at semi-major axis {semi_major_axis_m:.0f} m and inclination {math.degrees(inclination_rad):.4f} deg "
-        "(near 63.4 deg the perigee hardly turns): give an eccentricity"
+        "(near 63.4 and 116.6 deg the perigee hardly turns): give an eccentricity"
     )
 
 

@@ -120,11 +120,17 @@ def test_rates_are_those_of_node_crossings() -> None:
     assert (last - first) / 14.0 == pytest.approx(period, rel=2e-8)
 
 
+@pytest.fixture(scope="module")
+def long_arc() -> tuple[Orbit, float]:
+    state, period = flown(given(7_098_136.3, 0.001, 1.5, 98.27), 12.5)
+    return orbit_of(state), period
+
+
 @pytest.mark.parametrize("revolutions", [1.2, 3.4, 12.0])
-def test_mean_of_an_arc(revolutions: float) -> None:
+def test_mean_of_an_arc(long_arc: tuple[Orbit, float], revolutions: float) -> None:
     start = given(7_098_136.3, 0.001, 1.5, 98.27)
-    state, period = flown(start, 12.5)
-    found = mean_of_arc(orbit_of(state), START, START + revolutions * period)
+    orbit, period = long_arc
+    found = mean_of_arc(orbit, START, START + revolutions * period)
     assert len(found.times) == 1
     elapsed = float((found.times - START)[0])
     assert elapsed == pytest.approx(0.5 * revolutions * period)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,28 @@ def test_all_cycles_are_found() -> None:
     assert (15, 1) in brute
     axes = [item.semi_major_axis_m for item in found if item.days == 9]
     assert axes == sorted(axes)
+
+
+def test_high_orbits_are_listed_too() -> None:
+    """Perigee freezes at 90 deg on both sides of 116.6 deg and may turn round beside it; and the band's edges ask for nothing outside."""
+    found = repeat_cycles(2000e3, 5899e3, 3)
+    assert {(item.revolutions, item.days) for item in found} >= {(9, 1), (8, 1), (7, 1)}
+    away = [item for item in found if abs(math.degrees(item.inclination_rad) - 116.565) > 1.0]
+    assert all(0.0 < item.eccentricity < 0.0015 for item in away)
+    assert repeat_cycles(150e3, 300e3, 2)[0].revolutions == 16
+
+
+def test_perigee_at_270_deg_starts_at_its_node() -> None:
+    """A negative eccentricity is the positive one with perigee on the other side."""
+    design = refined_orbit(repeat_orbit(14, 1), zonal_field())
+    below = starting_elements(replace(design, eccentricity=-0.01), START, 10.5)
+    state = osculating_state(below)
+    # height at the descending node: a quarter turn from perigee, and the node is where it was asked for
+    assert abs(state.to("ITRF").position_m[0, 2]) < 20e3
+    later = propagate_j2(state, START + np.array([0.0, 0.25, 0.75]) * design.nodal_period_s)
+    radius = np.linalg.norm(later.position_m, axis=1)
+    # a quarter after the descending node, in the south
+    assert radius[1] == radius.min() and radius[2] == radius.max()
 
 
 def test_nodes_of_a_cycle() -> None:
