@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_design import orbit_design, orbit_transfer
 from flows.cli_orbit_events import orbit_events
 from flows.cli_orbit_geolocate import orbit_crossing, orbit_geolocate, orbit_sky
 
@@ -24,6 +25,8 @@ orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("events")(orbit_events)
 orbit_app.command("sky")(orbit_sky)
 orbit_app.command("crossing")(orbit_crossing)
+orbit_app.command("design")(orbit_design)
+orbit_app.command("transfer")(orbit_transfer)
 
 Initial = Annotated[
     Path | None,
