@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from calib.errors import RequestError
 from calib.report.sheet import page
 from flows.orbits.decay_options import Option, altitudes_m, options_of
 from flows.orbits.decay_request import DecayCase, DecayRequest, prepared
@@ -55,7 +56,11 @@ def write_decay(request: DecayRequest, folder: Path, output: Path) -> list[str]:
     from flows.orbits.decay_page import decay_page
 
     check_output(output)
-    answer = answered(prepared(request, folder))
+    try:
+        answer = answered(prepared(request, folder))
+    except OrbitError as error:
+        # all that can be refused here was asked for
+        raise RequestError(str(error)) from error
     summary = summary_of(answer)
     lines = told(answer, summary)
     with new_folder(output) as part:

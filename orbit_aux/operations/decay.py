@@ -175,7 +175,7 @@ def follow_decay(start: MeanElements, models: DecayModels, horizon_s: float, dra
             break
     if ending == kernel.LOST or kept == 0:
         raise OrbitError(
-            f"the orbit at {start.times!r} lies below {models.re_entry_height_m / 1e3:g} km already: give a higher perigee"
+            f"the orbit of {start.times.utc_strings(0)[0]} lies below {models.re_entry_height_m / 1e3:g} km already: give a higher perigee"
         )
     return _named(start.times, records[:kept], float(end_s) - begin, ending == kernel.FELL, models)
 

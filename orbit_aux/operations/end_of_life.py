@@ -197,12 +197,19 @@ def at_once(start: MeanElements, perigee_altitude_m: float, models: DecayModels)
         )
     anomaly = math.acos((1.0 - end / axis) / e)
     fall_s = (math.pi - (anomaly - e * math.sin(anomaly))) * math.sqrt(axis**3 / EARTH_MU_M3S2)
-    argument = math.atan2(float(start.eccentricity_y[0]), float(start.eccentricity_x[0]))
-    constant = (axis, e, float(start.inclination_rad[0]), float(start.node_rad[0]), argument % (2.0 * math.pi))
-    heights = np.array([apogee, end]) - WGS84_EQUATORIAL_RADIUS_M
-    flux = models.space_weather.at(start.times)[0]
-    columns = (np.full(2, value) for value in constant)
-    return Decay(start.times + np.array([0.0, fall_s]), *columns, heights, np.full(2, flux[0]), fall_s, True)
+    argument = math.atan2(float(start.eccentricity_y[0]), float(start.eccentricity_x[0])) % (2.0 * math.pi)
+    return Decay(
+        start.times + np.array([0.0, fall_s]),
+        np.full(2, axis),
+        np.full(2, e),
+        np.full(2, start.inclination_rad[0]),
+        np.full(2, start.node_rad[0]),
+        np.full(2, argument),
+        lowest_height_m=np.array([apogee, end]) - WGS84_EQUATORIAL_RADIUS_M,
+        f107=np.full(2, models.space_weather.at(start.times)[0][0]),
+        lifetime_s=fall_s,
+        re_entered=True,
+    )
 
 
 def spiral_down(
