@@ -25,6 +25,10 @@ def orbit_decay(
         tuple[float, float] | None,
         typer.Option("--altitude-km", metavar="PERIGEE APOGEE", help="mean altitudes over 6378.137 km"),
     ] = None,
+    osculating: Annotated[
+        bool,
+        typer.Option("--osculating", help="altitudes are of the osculating ellipse, with the satellite at its perigee"),
+    ] = False,
     inclination_deg: Annotated[float | None, typer.Option("--inclination-deg", metavar="DEG")] = None,
     start: Annotated[
         str | None, typer.Option("--start", metavar="UTC", help="with --altitude-km [default: 2026-01-01]")
@@ -69,6 +73,8 @@ def orbit_decay(
         content["orbit"]["file"] = str(orbit.absolute())
     if altitude_km is not None:
         content["orbit"] |= {"file": None, "perigee_km": altitude_km[0], "apogee_km": altitude_km[1]}
+    if osculating:
+        content["orbit"]["elements"] = "osculating"
     for section, key, value in (
         ("orbit", "inclination_deg", inclination_deg),
         ("orbit", "start_utc", start),

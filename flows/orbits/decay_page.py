@@ -31,7 +31,7 @@ def decay_page(answer: Answer, summary: Mapping[str, Any], lines: Sequence[str])
         good=bool(summary["rule_met"]),
         sentences=list(lines[:-1]),
         tables=tables,
-        plots=[_altitudes(answer), _activity(answer)] if models["activity"] != "not used" else [_altitudes(answer)],
+        plots=[_altitudes(answer), *([_activity(answer)] if np.ptp(answer.disposal.f107) > 1.0 else [])],
         notes=[*summary["notes"], *(f"{key.replace('_', ' ')}: {value}" for key, value in models.items())],
     )
 

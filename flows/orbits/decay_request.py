@@ -22,7 +22,7 @@ from orbit_aux.motion.mean_elements import MeanElements, local_time_h, mean_elem
 from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
 from orbit_aux.operations.activity import continued, equivalent_activity, solar_cycle
 from orbit_aux.operations.air import Air, constant_air, exponential_air, harris_priester_air, read_air
-from orbit_aux.operations.decay import DecayModels, mean_orbit
+from orbit_aux.operations.decay import DecayModels, mean_orbit, of_osculating
 from orbit_aux.operations.end_of_life import Engine
 from orbit_aux.operations.rule import Uncertainty
 from orbit_aux.orbit import Orbit
@@ -47,6 +47,9 @@ class OrbitSection(Model):
     node_deg: float = 0.0
     ascending_node_local_time_h: float | None = Field(default=None, ge=0, lt=24, description="in place of node_deg")
     perigee_argument_deg: float = 0.0
+    elements: Literal["mean", "osculating"] = Field(
+        default="mean", description="of the altitudes; osculating ones with the satellite at the perigee"
+    )
 
 
 class SatelliteSection(Model):
@@ -134,7 +137,11 @@ def prepared(request: DecayRequest, folder: Path) -> DecayCase:
     section = request.orbit
     parameters: OrbitParameters | None = None
     if section.file is None:
-        name, start, notes = request.title, _of_altitudes(section), ["mean elements as given, by altitudes"]
+        name, start, notes = (
+            request.title,
+            _of_altitudes(section),
+            [f"{section.elements} elements as given, by altitudes"],
+        )
     else:
         name, start, notes, parameters = _of_file(folder / section.file)
     satellite = _satellite(request.satellite, parameters)
@@ -181,11 +188,11 @@ def _of_altitudes(section: OrbitSection) -> MeanElements:
     start = Times.from_utc(section.start_utc)
     angles = {"node": math.radians(section.node_deg), "perigee": math.radians(section.perigee_argument_deg)}
     orbit = mean_orbit(start, perigee * 1e3, apogee * 1e3, math.radians(inclination), **angles)
-    if section.ascending_node_local_time_h is None:
-        return orbit
-    later_h = section.ascending_node_local_time_h - float(local_time_h(orbit)[0])
-    angles["node"] += math.radians(15.0 * later_h)
-    return mean_orbit(start, perigee * 1e3, apogee * 1e3, math.radians(inclination), **angles)
+    if section.ascending_node_local_time_h is not None:
+        later_h = section.ascending_node_local_time_h - float(local_time_h(orbit)[0])
+        angles["node"] += math.radians(15.0 * later_h)
+        orbit = mean_orbit(start, perigee * 1e3, apogee * 1e3, math.radians(inclination), **angles)
+    return orbit if section.elements == "mean" else of_osculating(orbit)
 
 
 def _of_file(path: Path) -> tuple[str, MeanElements, list[str], OrbitParameters | None]:

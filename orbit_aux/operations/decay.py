@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import erfa
 import numpy as np
@@ -17,28 +15,34 @@ from orbit_aux.constants import (
     WGS84_EQUATORIAL_RADIUS_M,
     WGS84_FLATTENING,
 )
+from orbit_aux.elements import cartesian, from_keplerian
 from orbit_aux.errors import OrbitError
-from orbit_aux.interpolation import on_time_grid
+from orbit_aux.frames import State
 from orbit_aux.motion.forces import LIGHT_PRESSURE_NM2, MOON_MU_M3S2, SUN_MU_M3S2, Satellite
 from orbit_aux.motion.gravity import GravityField, packaged_gravity
-from orbit_aux.motion.mean_elements import MeanElements
+from orbit_aux.motion.mean_elements import MeanElements, mean_elements
 from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather
 from orbit_aux.operations.air import Air, harris_priester_air
+from orbit_aux.operations.surroundings import SPACING_S, YEAR_S, surroundings, true_axes
 from orbit_aux.time import Times
+
+__all__ = [
+    "YEAR_S",
+    "Decay",
+    "DecayModels",
+    "Draws",
+    "follow_decay",
+    "lifetimes",
+    "mean_orbit",
+    "of_osculating",
+]
 
 Array = NDArray[np.float64]
 
-YEAR_S = 365.25 * 86_400.0
 RE_ENTRY_HEIGHT_M = 120_000.0
 _LONGEST_HORIZON_S = 150.0 * YEAR_S
-_SPACING_S = 43_200.0
-# the pole moves 20 arcsec a year; nutation within ten days is 0.3 arcsec
-_POLE_STEP_S = 864_000.0
-# of the nodes of Sun and Moon: 8 points between them are good to 1e-6
-_SUN_STEP_S, _MOON_STEP_S = 432_000.0, 86_400.0
-_SKY_YEARS = (2.1, 15.2, 32.0, 64.0, 101.0, 125.0)
 _RECORDS = 16_384
-# error of a step in a (a share) and e^2, and its length: tighter ones change lifetimes by 1e-4, those of draws by 5e-3
+# error of a step in a (a share) and e^2, and its length: tighter ones change lifetimes in low orbit by 3e-5, those of draws by 2e-4
 _TOLERANCE, _LONGEST_STEP_S = 1e-8, 5.0 * 86_400.0
 _DRAWS_TOLERANCE, _DRAWS_LONGEST_S = 1e-7, 10.0 * 86_400.0
 # how far Sun and Moon are computed before more is known of the lifetime
@@ -155,6 +159,16 @@ def mean_orbit(
     return MeanElements(start, *(np.array([value]) for value in (*values, angles_rad.get("node", 0.0), perigee)))
 
 
+def of_osculating(orbit: MeanElements) -> MeanElements:
+    """Mean elements of an orbit whose elements are taken as osculating, with the satellite at its argument of latitude."""
+    axes = erfa.pnm06a(*orbit.times.tt())[0]
+    e, perigee = orbit.eccentricity, np.arctan2(orbit.eccentricity_y, orbit.eccentricity_x)
+    anomaly = orbit.latitude_argument_rad - perigee
+    kepler = [orbit.semi_major_axis_m, e, orbit.inclination_rad, perigee, orbit.node_rad, anomaly]
+    position, velocity = cartesian(from_keplerian(np.stack(kepler, axis=1)))
+    return mean_elements(State(orbit.times, position @ axes, velocity @ axes, "GCRF"))
+
+
 def follow_decay(start: MeanElements, models: DecayModels, horizon_s: float, draw: Draws | None = None) -> Decay:
     """The orbit from `start` (one) until its lowest point lies below the height of re-entry, or `horizon_s` later at the latest (150 years at most).
 
@@ -169,8 +183,8 @@ def follow_decay(start: MeanElements, models: DecayModels, horizon_s: float, dra
     begin = float(varied.start_s[0])
     for reach in (*(item for item in _FIRST_HORIZONS_S if item < 0.6 * horizon_s), horizon_s):
         orbit, records = first.copy(), np.empty((_RECORDS, kernel.RECORD_SIZE))
-        surroundings = _surroundings(start.times, _reach_s(reach, varied), models.space_weather)
-        ending, end_s, kept = fall(orbit, begin, begin + reach, surroundings, settings, models.air.table, records)
+        around = surroundings(start.times, _reach_s(reach, varied), models.space_weather)
+        ending, end_s, kept = fall(orbit, begin, begin + reach, around, settings, models.air.table, records)
         if ending == kernel.FELL:
             break
     if ending == kernel.LOST or kept == 0:
@@ -191,10 +205,10 @@ def lifetimes(
     count = len(draws.ballistic)
     settings = _varied(models, draws)
     settings[:, kernel.TOLERANCE], settings[:, kernel.LONGEST] = _DRAWS_TOLERANCE, _DRAWS_LONGEST_S
-    surroundings = _surroundings(start.times, _reach_s(horizon_s, draws), models.space_weather)
+    around = surroundings(start.times, _reach_s(horizon_s, draws), models.space_weather)
     orbits = np.tile(_vectors(start), (count, 1))
     ends_s, endings = np.empty(count), np.empty(count, dtype=np.int64)
-    fall_many(orbits, draws.start_s, horizon_s, surroundings, settings, models.air.table, ends_s, endings)
+    fall_many(orbits, draws.start_s, horizon_s, around, settings, models.air.table, ends_s, endings)
     return ends_s, endings == kernel.FELL
 
 
@@ -236,42 +250,12 @@ def _varied(models: DecayModels, draws: Draws) -> Array:
     settings[:, kernel.DRAG] *= draws.ballistic
     settings[:, kernel.LIGHT] *= draws.ballistic
     settings[:, kernel.FLUX_SCALE] = draws.flux
-    settings[:, kernel.FLUX_SHIFT] = draws.cycle_s / _SPACING_S
+    settings[:, kernel.FLUX_SHIFT] = draws.cycle_s / SPACING_S
     return settings
 
 
 def _reach_s(horizon_s: float, draws: Draws) -> float:
     return horizon_s + float(draws.start_s.max() + draws.cycle_s.max())
-
-
-def _surroundings(epoch: Times, reach_s: float, weather: SpaceWeather) -> Array:
-    """Pole, Sun, Moon (GCRF), F10.7 and Ap every half day from `epoch` on: (rows, 11)."""
-    rows = int(np.ceil(reach_s / _SPACING_S)) + 2
-    return np.column_stack([_sky_of(epoch, rows), *weather.at(epoch + _SPACING_S * np.arange(rows))])
-
-
-def _sky_of(epoch: Times, rows: int) -> Array:
-    """Pole, Sun and Moon; tables of few lengths, so that those who ask for much the same share one."""
-    reach_years = rows * _SPACING_S / YEAR_S
-    length = next((item for item in _SKY_YEARS if item >= reach_years), reach_years)
-    return _sky(epoch, int(np.ceil(length * YEAR_S / _SPACING_S)))[:rows]
-
-
-@lru_cache(maxsize=8)
-def _sky(epoch: Times, rows: int) -> Array:
-    times = epoch + _SPACING_S * np.arange(rows)
-    with warnings.catch_warnings():
-        # the series of the Sun are stated to 2100 and lose arcseconds after it
-        warnings.simplefilter("ignore", erfa.ErfaWarning)
-        sun = on_time_grid(times, lambda nodes: -erfa.epv00(*nodes.tdb())[0]["p"], _SUN_STEP_S)
-        moon = on_time_grid(times, lambda nodes: np.asarray(erfa.moon98(*nodes.tt())["p"]), _MOON_STEP_S)
-    return np.column_stack([_true_axes(times)[:, 2], ASTRONOMICAL_UNIT_M * sun, ASTRONOMICAL_UNIT_M * moon])
-
-
-def _true_axes(times: Times) -> Array:
-    """GCRF to the true equator and equinox of date, (n, 3, 3), nutation smoothed over days."""
-    flat = on_time_grid(times, lambda nodes: np.reshape(erfa.pnm06a(*nodes.tt()), (-1, 9)), _POLE_STEP_S)
-    return flat.reshape(-1, 3, 3)
 
 
 def _vectors(mean: MeanElements) -> Array:
@@ -289,7 +273,7 @@ def _vectors(mean: MeanElements) -> Array:
 
 def _named(epoch: Times, records: Array, end_s: float, fell: bool, models: DecayModels) -> Decay:
     times = epoch + records[:, 0]
-    axes = _true_axes(times)
+    axes = true_axes(times)
     h = np.einsum("nij,nj->ni", axes, records[:, 1:4])
     vector = np.einsum("nij,nj->ni", axes, records[:, 4:7])
     size, e = np.linalg.norm(h, axis=1), np.linalg.norm(vector, axis=1)

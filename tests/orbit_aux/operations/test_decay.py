@@ -27,7 +27,7 @@ from orbit_aux.motion.gravity import GravityField, packaged_gravity
 from orbit_aux.motion.mean_elements import mean_elements, osculating_state, secular_rates
 from orbit_aux.motion.propagate import propagate
 from orbit_aux.operations.air import Air, constant_air, exponential_air, harris_priester_air
-from orbit_aux.operations.decay import YEAR_S, DecayModels, Draws, follow_decay, lifetimes, mean_orbit
+from orbit_aux.operations.decay import YEAR_S, DecayModels, Draws, follow_decay, lifetimes, mean_orbit, of_osculating
 from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
@@ -251,6 +251,19 @@ def test_activity_shortens_life() -> None:
     seconds, fell = lifetimes(start, models, draws, 20 * YEAR_S)
     assert fell.all()
     assert seconds[0] > 1.3 * seconds[1] > 1.3 * 1.2 * seconds[2]
+
+
+def test_osculating_altitudes() -> None:
+    """At the node J2 lifts the semi-major axis over its mean by 3/2 J2 R^2 / a sin^2 i."""
+    given = mean_orbit(START, 700e3, 700e3, np.radians(98.0), node=1.0)
+    mean = of_osculating(given)
+    a = float(given.semi_major_axis_m[0])
+    lifted = 1.5 * EARTH_J2 * EARTH_RADIUS_M**2 / a * np.sin(np.radians(98.0)) ** 2
+    # first order: J2^2 a is 8 m
+    assert a - float(mean.semi_major_axis_m[0]) == pytest.approx(lifted, abs=30.0)
+    assert float(mean.node_rad[0]) == pytest.approx(1.0, abs=1e-4)
+    back = osculating_state(mean)
+    assert np.linalg.norm(back.position_m[0]) == pytest.approx(a, abs=1.0)
 
 
 def test_what_is_no_orbit_is_refused() -> None:
