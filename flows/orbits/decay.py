@@ -145,7 +145,12 @@ def summary_of(answer: Answer) -> dict[str, Any]:
     rule = case.request.rule_years
     end = fall.re_entry
     share = None if drawn is None else drawn.share_within(rule)
+    asked = {item.name: item for item in criteria(fall, rule)}
     nominal = fall.re_entered and fall.lifetime_s <= rule * YEAR_S
+    above = asked["S1"].met is None
+    if above:
+        # the rule is of low orbit: one left above it has to stay there
+        nominal, share = bool(asked["S2"].met), None
     summary: dict[str, Any] = {
         "title": case.request.title,
         "object_name": case.name,
@@ -158,10 +163,11 @@ def summary_of(answer: Answer) -> dict[str, Any]:
         "rule_years": rule,
         "rule_met": nominal if share is None else share >= ENOUGH,
         "rule_met_nominally": nominal,
+        "above_low_orbit": above,
         "probability": share,
         "natural_lifetime_years": answer.natural.lifetime_s / YEAR_S if answer.natural.re_entered else None,
         "lower_perigee_km": None if answer.lowered_m is None else answer.lowered_m / 1e3,
-        "criteria": {item.name: {"asks": item.asks, "met": item.met} for item in criteria(fall, rule)},
+        "criteria": {item.name: {"asks": item.asks, "met": item.met} for item in asked.values()},
         "options": [vars(item) for item in answer.options],
         "initial_mean_elements": _elements(fall, 0),
         "models": case.models.record(),
@@ -226,7 +232,9 @@ def told(answer: Answer, summary: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"lifetime: more than {fall.lifetime_s / YEAR_S:g} years ({air})")
     met = "met" if summary["rule_met"] else "not met"
-    if answer.drawn is None:
+    if summary["above_low_orbit"]:
+        lines.append(f"verdict: {met} above low orbit, where S2 asks never to come below 2000 km within 100 years")
+    elif answer.drawn is None:
         lines.append(f"verdict: rule of {rule:g} years {met} by the nominal lifetime")
     else:
         tenth, half, most = (answer.drawn.percentile(share) for share in PERCENTILES)

@@ -192,7 +192,8 @@ def mean_rates(seconds: float, orbit: Array, environment: Array, settings: Array
     count = _node_count(a, e, settings)
     places, speeds, weights = np.empty((count, 3)), np.empty((count, 3)), np.empty(count)
     push, other, torque, waves = np.empty(3), np.empty(3), np.empty(6), np.empty((count, 6))
-    rate[:] = 0.0
+    for i in range(6):
+        rate[i] = 0.0
     for k in range(count):
         angle = 2.0 * math.pi * (k + 0.5) / count
         c, s = math.cos(angle), math.sin(angle)

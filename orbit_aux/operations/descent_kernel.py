@@ -64,15 +64,17 @@ def fall(
             step *= max(0.9 * error**-0.2, 0.2)
             continue
         seconds += step
-        orbit[:] = trial
+        for i in range(ORBIT_SIZE):
+            orbit[i] = trial[i]
+            rates[0, i] = rates[6, i]
         _make_whole(orbit, settings[kernel.MU])
-        rates[0] = rates[6]
         height = below
         taken += 1
         if len(records) and taken % stride == 0:
             if kept == len(records):
                 for k in range(kept // 2):
-                    records[k] = records[2 * k]
+                    for i in range(RECORD_SIZE):
+                        records[k, i] = records[2 * k, i]
                 kept, stride = kept // 2, stride * 2
             kept = _record(records, kept, seconds, orbit, height, environment, settings, row)
         step *= min(5.0, 0.9 * max(error, 1e-8) ** -0.2)
@@ -177,7 +179,9 @@ def _record(
     if kept >= len(records):
         return kept
     records[kept, 0] = seconds
-    records[kept, 1:7] = orbit[:6]
+    # element by element: assigning slices takes seconds to compile
+    for i in range(6):
+        records[kept, 1 + i] = orbit[i]
     records[kept, 7] = height
     kernel.look_up(seconds, environment, settings, row)
     records[kept, 8] = row[kernel.FLUX]

@@ -155,6 +155,19 @@ def test_re_entry_at_once(etalon: Callable[..., Answer], tmp_path: Path) -> None
     assert "perigee lowered to 50.0 km" in answer.out and "minutes" in answer.out
 
 
+def test_an_orbit_above_the_low_region(
+    etalon: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # ways down from there are many long decays, and not what is tried here
+    monkeypatch.setattr("flows.orbits.decay.options_of", lambda *_: ())
+    words = ("--altitude-km", "2100", "2150", "--inclination-deg", "60", "--mass", "1000", "--area", "8")
+    answer = etalon("orbit", "decay", *words, "--output", tmp_path / "d")
+    assert answer.code == 0, answer.err
+    assert "lifetime: more than 100 years" in answer.out and "verdict: met above low orbit" in answer.out
+    summary = json.loads((tmp_path / "d" / "summary.json").read_text())
+    assert summary["lifetime_years"] is None and summary["criteria"]["S2"]["met"] is True
+
+
 @pytest.mark.parametrize("name", [path.stem for path in (CONFIGS / "end_of_life").glob("*.yaml")])
 def test_shipped_requests(name: str) -> None:
     case = prepared(*read_decay_request(name))
