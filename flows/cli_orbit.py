@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_decay import orbit_decay
 from flows.cli_orbit_design import orbit_design, orbit_transfer
 from flows.cli_orbit_events import orbit_events
 from flows.cli_orbit_geolocate import orbit_crossing, orbit_geolocate, orbit_sky
@@ -21,6 +22,7 @@ orbit_app = typer.Typer(
     rich_markup_mode=None,
     help="Orbits: restituted from tracking or positions, watched through a burn, tried by Monte Carlo.",
 )
+orbit_app.command("decay")(orbit_decay)
 orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("events")(orbit_events)
 orbit_app.command("sky")(orbit_sky)
