@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def kernels_digest(package: Path) -> str:
+    """Digest of all loops of a package: machine code holds what a loop calls in other files, and numba looks only at the loop's own."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*kernel*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _keep_by_digest() -> None:
+    """Machine code in a folder of its own for each state of the loops; where nothing can be written, numba chooses."""
+    package = Path(__file__).parent
+    if not os.environ.get("NUMBA_CACHE_DIR") and os.access(package, os.W_OK):
+        numba.config.CACHE_DIR = str(package / "__pycache__" / f"kernels-{kernels_digest(package)}")
+
+
+_keep_by_digest()
 
 
 def compiled(function: _Function) -> _Function:
