@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_conjunction import orbit_conjunction, orbit_screen
 from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ orbit_app = typer.Typer(
 )
 orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("sky")(orbit_sky)
+orbit_app.command("conjunction")(orbit_conjunction)
+orbit_app.command("screen")(orbit_screen)
 
 Initial = Annotated[
     Path | None,
