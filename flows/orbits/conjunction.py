@@ -29,8 +29,8 @@ from orbit_aux.operations.avoidance import Avoidance, least_manoeuvres, scan
 RED, YELLOW = 1e-4, 1e-7
 _SUFFIXES = (".cdm", ".kvn", ".xml", ".txt")
 # scans: fewer points where each is an integral in three dimensions
-_LEADS = {"2d": np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 8.0]), "3d": np.array([0.5, 1.5, 2.5])}
-_SIZES_MS = {"2d": np.geomspace(0.001, 1.0, 31), "3d": np.geomspace(0.003, 1.0, 6)}
+_LEADS = {"2d": np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 8.0]), "3d": np.array([0.5, 1.5])}
+_SIZES_MS = {"2d": np.geomspace(0.001, 1.0, 31), "3d": np.geomspace(0.005, 1.0, 5)}
 _SAME_EVENT_S = 600.0
 _MOST_SAMPLES = 50_000_000
 

@@ -41,8 +41,14 @@ def single_sheet(
         *(f"{flag['name'].replace('_', ' ')}: {flag['sentence']}." for flag in summary["flags"]),
     ]
     if summary["diluted"]:
+        scale = summary["pc_max_scale"]
+        size = (
+            f"standard deviations of {scale:.3g} times those of the file"
+            if scale > 1e-6
+            else "a covariance that shrinks to nothing"
+        )
         sentences.append(
-            f"Diluted: a covariance {summary['pc_max_scale']:.3g} times as wide would give {summary['pc_max']:.3e}; more tracking may raise the probability."
+            f"Diluted: {size} would give {summary['pc_max']:.3e}; more tracking may raise the probability."
         )
     plots = [*_plane(answer), *_scales(answer), *_manoeuvres(scanned)]
     return Sheet(
@@ -173,9 +179,13 @@ def _scales(answer: Assessment) -> list[Plot]:
 def _manoeuvres(scanned: xr.Dataset | None) -> list[Plot]:
     if scanned is None:
         return []
+    values = scanned["probability"].values
+    # where no manoeuvre leaves anything there is nothing to see
+    seen = np.flatnonzero((values > 1e-12 * values.max()).any(axis=0))
+    shown = slice(max(seen[0] - 1, 0), seen[-1] + 2)
     traces = [
-        Trace(f"{lead:g} revolutions before", scanned["delta_v"].values, _log(row))
-        for lead, row in zip(scanned["lead"].values, scanned["probability"].values, strict=True)
+        Trace(f"{lead:g} revolutions before", scanned["delta_v"].values[shown], _log(row[shown]))
+        for lead, row in zip(scanned["lead"].values, values, strict=True)
     ]
     top = max(float(trace.value.max()) for trace in traces)
     sentence = "Negative velocity changes are against the velocity. Whole and half revolutions act on different components of the miss."

@@ -33,8 +33,8 @@ NEGLIGIBLE = 1e-15
 _SHORT, _LOW_MS = 0.05, 10.0
 # sizes of position covariances (m) at which something is wrong with them
 _LARGE_M, _SMALL_M = 1000e3, 1.0
-# the least eigenvalue of correlations that rounding in a file explains
-_ROUNDING = -1e-9
+# the least eigenvalue of correlations of position and velocity that rounding in a file explains
+_ROUNDING = -1e-3
 # the part of all entries that begins inside, from which entries repeat
 _REPEATED = 1e-3
 
@@ -207,7 +207,10 @@ def _mended(encounter: Encounter) -> tuple[Encounter, list[Flag]]:
     matrices, flags = [], []
     for place, matrix in enumerate(encounter.covariances):
         mended, worst = positive(matrix)
-        if worst < _ROUNDING:
+        if worst >= _ROUNDING and positive(matrix[:3, :3])[1] >= -1e-9:
+            # as good as its printed digits; what uses velocities clips it itself
+            mended = matrix
+        else:
             flags.append(
                 Flag(
                     "covariance_not_positive",

@@ -92,7 +92,7 @@ def probability_2d(miss_m: Array, sigma_m: Array, radius_m: float) -> float:
     height = radius_m * np.cos(angle)
     density = np.exp(-0.5 * ((radius_m * np.sin(angle) - x) / sx) ** 2)
     values = _between((-height - y) / sy, (height - y) / sy) * density * height
-    total = float(values @ weight) / (math.sqrt(2.0 * math.pi) * sx)
+    total: float = float(values @ weight) / (math.sqrt(2.0 * math.pi) * sx)
     return min(1.0, total)
 
 

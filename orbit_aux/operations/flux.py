@@ -23,14 +23,14 @@ Array = NDArray[np.float64]
 _ROUNDS = 60
 _OVERLAP_ITERATIONS = 25
 # standard deviations below this part of the radius are raised to it: of second order in the probability
-_SHARPEST = 0.01
+_SHARPEST = 0.02
 # the quadrature is chosen by how many times the least standard deviation goes into the radius
-_FINENESS = (4.0, 8.0, 16.0, 32.0, 64.0, 101.0)
+_FINENESS = (4.0, 8.0, 16.0, 32.0, 50.5)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)
 # what of the logarithm of the rate may change between two times, and how far below its top it still counts
 _STEP, _DEPTH = 0.8, 32.0
 # no interval lets in more than this part of all, unless there are too many
-_SHARE, _MOST = 0.04, 1200
+_SHARE, _MOST, _MOST_RATES = 0.04, 1200, 400
 # the logarithm of what is nothing; a passage is over when the density has fallen by 1e-6
 _NOTHING, _OVER = 1e6, 14.0
 
@@ -109,7 +109,7 @@ def _refined(elements: Elements, times: Array, radius: float) -> Array:
     for _ in range(_ROUNDS):
         entering = np.exp(np.maximum(values[1:], values[:-1]) - values.max()) * np.diff(times)
         wanted = _steep(times, values, _STEP, _DEPTH) | (entering > _SHARE * entering.sum())
-        if not wanted.any() or len(times) > _MOST:
+        if not wanted.any() or len(times) > _MOST_RATES:
             break
         times, values = _halved(times, values, wanted, lambda at: _log(_rates(elements, at, radius)))
     return times
