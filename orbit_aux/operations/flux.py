@@ -21,7 +21,7 @@ from orbit_aux.operations.two_body import state_derivatives, states_of
 Array = NDArray[np.float64]
 
 _ROUNDS = 60
-_OVERLAP_ITERATIONS = 25
+_OVERLAP_ITERATIONS = 15
 # standard deviations below this part of the radius are raised to it: of second order in the probability
 _SHARPEST = 0.02
 # the quadrature is chosen by how many times the least standard deviation goes into the radius

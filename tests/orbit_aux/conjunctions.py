@@ -67,8 +67,9 @@ def as_conjunction(encounter: Encounter, frame: str = "GCRF", **fields: Any) -> 
     objects = []
     for place, (state, matrix) in enumerate(zip(encounter.states, encounter.covariances, strict=True), start=1):
         axes = np.kron(np.eye(2), local_orbital_axes(state[None, :3], state[None, 3:])[0])
+        local = axes @ matrix @ axes.T
         given = State(TCA, state[None, :3], state[None, 3:], "GCRF").to(frame)
-        objects.append(CdmObject(f"{place:05d}", f"OBJECT {place}", "2017-044A", given, axes @ matrix @ axes.T))
+        objects.append(CdmObject(f"{place:05d}", f"OBJECT {place}", "2017-044A", given, 0.5 * (local + local.T)))
     axes = local_orbital_axes(encounter.states[:1, :3], encounter.states[:1, 3:])[0]
     relative = encounter.relative
     values: dict[str, Any] = {
