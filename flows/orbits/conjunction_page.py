@@ -83,9 +83,9 @@ def many_sheet(summaries: Sequence[Mapping[str, Any]], events: Sequence[Mapping[
     heads = ("TCA", "objects", "Pc", "method", "miss [m]", "speed [m/s]", "level", "flags", "file")
     refused = [f"{item['file']}: {item['error']}" for item in summaries if "error" in item]
     return Sheet(
-        f"{len(good)} conjunctions, {len(events)} events",
+        f"Conjunctions: {len(good)} messages, {len(events)} event{'' if len(events) == 1 else 's'}",
         f"{red} red",
-        [f"{len(refused)} files could not be used." if refused else "All files were used."],
+        [f"Files that could not be used: {len(refused)}." if refused else "All files were used."],
         [Table("Conjunctions, the most probable first", heads, rows)],
         _trends(events),
         refused,

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 #: standard gravity, of specific impulses
 STANDARD_GRAVITY_MS2 = 9.80665
-_HALVINGS = {"2d": 30, "3d": 5}
+_HALVINGS = {"2d": 20, "3d": 5}
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def probability_2d(miss_m: Array, sigma_m: Array, radius_m: float) -> float:
     density = np.exp(-0.5 * ((radius_m * np.sin(angle) - x) / sx) ** 2)
     values = _between((-height - y) / sy, (height - y) / sy) * density * height
     total: float = float(values @ weight) / (math.sqrt(2.0 * math.pi) * sx)
-    return min(1.0, total)
+    return float(min(1.0, total))
 
 
 def maximum_probability(miss_m: Array, sigma_m: Array, radius_m: float) -> Maximum:

@@ -144,31 +144,40 @@ def _overlap(elements: Elements, times: Array, radius: float) -> tuple[Array, Ar
     """Mean (n, 6) and covariance (n, 6, 6) of the relative state, linearised where both densities overlap most at zero distance."""
     count = len(times)
     centres = np.broadcast_to(elements.means, (count, 2, 6)).copy()
-    seconds = np.broadcast_to(times[:, None], (count, 2))
+    mean, covariance, active = np.empty((count, 6)), np.empty((count, 6, 6)), np.arange(count)
+    sign = np.array([-1.0, 1.0])[:, None]
     for _ in range(_OVERLAP_ITERATIONS):
-        states, slopes = states_of(centres, seconds), state_derivatives(centres, seconds)
-        linear = states + np.einsum("nkij,nkj->nki", slopes, elements.means - centres)
-        spread = slopes @ elements.covariances @ np.swapaxes(slopes, -1, -2)
-        mean, covariance = linear[:, 1] - linear[:, 0], spread.sum(axis=1)
-        inner = covariance[:, :3, :3] + (_SHARPEST * radius) ** 2 * np.eye(3)
-        pull = np.linalg.solve(inner, -mean[:, :3, None])[..., 0]
-        sign = np.array([-1.0, 1.0])[:, None]
+        about, seconds = centres[active], np.broadcast_to(times[active, None], (len(active), 2))
+        states, slopes = states_of(about, seconds), state_derivatives(about, seconds)
+        linear = states + np.einsum("nkij,nkj->nki", slopes, elements.means - about)
+        spread = (slopes @ elements.covariances @ np.swapaxes(slopes, -1, -2)).sum(axis=1)
+        apart = linear[:, 1] - linear[:, 0]
+        mean[active], covariance[active] = apart, spread
+        pull = np.linalg.solve(_widened(spread, _SHARPEST * radius), -apart[:, :3, None])[..., 0]
         gain = np.einsum("kij,nkmj,nm->nki", elements.covariances, slopes[:, :, :3], pull)
         wanted = elements.means + sign * gain
+        # far from any overlap a step may leave the ellipses
         wanted[..., 0] = np.maximum(wanted[..., 0], 0.2 * elements.means[:, 0])
         size = np.hypot(wanted[..., 1], wanted[..., 2])
         wanted[..., 1:3] *= np.minimum(1.0, 0.95 / np.maximum(size, 1e-9))[..., None]
-        change = np.abs(wanted - centres) / (np.abs(elements.means) + 1e-3)
-        centres = wanted
-        if change.max() < 1e-9:
+        change = (np.abs(wanted - about) / (np.abs(elements.means) + 1e-3)).max(axis=(1, 2))
+        centres[active] = wanted
+        active = active[change >= 1e-9]
+        if not len(active):
             break
     return mean, covariance
+
+
+def _widened(covariance: Array, sigma: float) -> Array:
+    """Position covariances (n, 3, 3), their variances raised by that of `sigma`."""
+    inner: Array = covariance[:, :3, :3] + sigma**2 * np.eye(3)
+    return inner
 
 
 def _log_overlap(elements: Elements, times: Array, radius: float) -> Array:
     """Logarithm of the density at zero distance, widened by the sphere: where it is low, nothing enters."""
     mean, covariance = _overlap(elements, times, radius)
-    inner = covariance[:, :3, :3] + radius**2 * np.eye(3)
+    inner = _widened(covariance, radius)
     distance = np.einsum("ni,ni->n", mean[:, :3], np.linalg.solve(inner, mean[:, :3, None])[..., 0])
     result: Array = -0.5 * (distance + np.linalg.slogdet(inner)[1])
     return result
@@ -179,7 +188,7 @@ def _rates(elements: Elements, times: Array, radius: float) -> Array:
     from orbit_aux.operations.encounter_kernel import sphere_rates
 
     mean, covariance = _overlap(elements, times, radius)
-    inner = covariance[:, :3, :3] + (_SHARPEST * radius) ** 2 * np.eye(3)
+    inner = _widened(covariance, _SHARPEST * radius)
     inverse = np.linalg.inv(inner)
     norm = -0.5 * (np.linalg.slogdet(inner)[1] + 3.0 * np.log(2.0 * np.pi))
     slope = covariance[:, 3:, :3] @ inverse
@@ -215,7 +224,7 @@ def _frames(poles: Array) -> Array:
 def _inside(elements: Elements, time_s: float, radius: float) -> float:
     """Probability of being within the sphere at one time: disks across the longest axis of the covariance."""
     mean, covariance = _overlap(elements, np.array([time_s]), radius)
-    inner = covariance[0, :3, :3] + (_SHARPEST * radius) ** 2 * np.eye(3)
+    inner = _widened(covariance, _SHARPEST * radius)[0]
     variances, vectors = np.linalg.eigh(inner)
     miss, sigma = vectors.T @ mean[0, :3], np.sqrt(variances)
     if np.sum(np.clip(np.abs(miss) - radius, 0.0, None) ** 2 / variances) > 80.0**2:
