@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_conjunction import orbit_conjunction, orbit_screen
 from flows.cli_orbit_decay import orbit_decay
 from flows.cli_orbit_design import orbit_design, orbit_transfer
 from flows.cli_orbit_events import orbit_events
@@ -29,6 +30,8 @@ orbit_app.command("sky")(orbit_sky)
 orbit_app.command("crossing")(orbit_crossing)
 orbit_app.command("design")(orbit_design)
 orbit_app.command("transfer")(orbit_transfer)
+orbit_app.command("conjunction")(orbit_conjunction)
+orbit_app.command("screen")(orbit_screen)
 
 Initial = Annotated[
     Path | None,

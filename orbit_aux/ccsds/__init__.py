@@ -1,6 +1,6 @@
-"""CCSDS files, the one door to them: ephemerides (OEM), states with planned manoeuvres (OPM), tracking (TDM), attitude (AEM).
+"""CCSDS files, the one door to them: ephemerides (OEM), states with planned manoeuvres (OPM), tracking (TDM), attitude (AEM), conjunctions (CDM).
 
-Versions 1 to 3 are read, 2.0 is written, as key-value text (KVN) or XML.
+Versions 1 to 3 are read, 2.0 is written (AEM and CDM: 1.0), as key-value text (KVN) or XML.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orbit_aux.ccsds.aem import read_aem, write_aem
+from orbit_aux.ccsds.cdm import read_cdm, write_cdm
 from orbit_aux.ccsds.ndm_files import decoded, is_xml, read_content, write_whole
 from orbit_aux.ccsds.oem_content import RawMessage
 from orbit_aux.ccsds.oem_kvn import parse_kvn, render_kvn
@@ -20,7 +21,18 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 
-__all__ = ["read_aem", "read_oem", "read_opm", "read_tdm", "write_aem", "write_oem", "write_opm", "write_tdm"]
+__all__ = [
+    "read_aem",
+    "read_cdm",
+    "read_oem",
+    "read_opm",
+    "read_tdm",
+    "write_aem",
+    "write_cdm",
+    "write_oem",
+    "write_opm",
+    "write_tdm",
+]
 
 _KINDS = {"kvn": render_kvn, "xml": render_xml}
 

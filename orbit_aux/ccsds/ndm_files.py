@@ -22,7 +22,7 @@ KINDS = ("kvn", "xml")
 
 
 def read_items(file: Path, kind: str) -> list[Item]:
-    """The items of a message of that kind (OPM, TDM, AEM), KVN or XML."""
+    """The items of a message of that kind (OPM, TDM, AEM, CDM), KVN or XML."""
     content = read_content(file, kind)
     if is_xml(content):
         return parse_xml(file, content, kind)

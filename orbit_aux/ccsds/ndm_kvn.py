@@ -1,4 +1,4 @@
-"""Key-value text (KVN) of parameter, tracking and attitude messages: to items, and from groups."""
+"""Key-value text (KVN) of parameter, tracking, attitude and conjunction messages: to items, and from groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKED = {"metadata": "META", "data": "DATA"}
 
 
 def parse_kvn(file: Path, text: str, kind: str) -> list[Item]:
-    """The items of a KVN message of that kind (OPM, TDM, AEM), its version checked and left out; `file` is only named in errors."""
+    """The items of a KVN message of that kind (OPM, TDM, AEM, CDM), its version checked and left out; `file` is only named in errors."""
     found: list[Item] = []
     lines = text.splitlines()
     versioned = False
@@ -54,7 +54,7 @@ def parse_line(content: str, line: int) -> Item | None:
 def render_kvn(kind: str, version: str, groups: Sequence[Group]) -> str:
     """The text of a message; `groups` are its header and segments."""
     lines = [f"CCSDS_{kind}_VERS = {version}"]
-    marked = kind != "OPM"
+    marked = kind not in ("OPM", "CDM")
     for group in groups:
         lines += _lines(group, marked)
     return "\n".join(lines) + "\n"
