@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calib.archive import Archive, RunFolder
-from calib.types import Result
+from flows.changes import Before
 from flows.cluster import open_cluster
 from flows.prepare import Prepared
 from flows.request import Request
@@ -48,7 +48,7 @@ def open_archive(request: Request) -> Archive:
 
 
 def run_campaign(
-    prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Result] | None = None
+    prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Before] | None = None
 ) -> Finished:
     """Run every case, then write the run folder. `engine` is "local" or "prefect"; `before` holds earlier coefficients by subject, for the comparison."""
     archive = open_archive(prepared.request)
@@ -66,7 +66,7 @@ def _run_in(
     prepared: Prepared,
     engine: str,
     listen: Listener | None,
-    before: Mapping[str, Result],
+    before: Mapping[str, Before],
 ) -> tuple[tuple[Outcome, ...], Mapping[str, Any]]:
     started, cluster_name = datetime.now(UTC), prepared.request.cluster
     journal = Journal(run.path / "journal.jsonl", listen)
