@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_change import orbit_change
 from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ orbit_app = typer.Typer(
     help="Orbits: restituted from tracking or positions, watched through a burn, tried by Monte Carlo.",
 )
 orbit_app.command("geolocate")(orbit_geolocate)
+orbit_app.command("change")(orbit_change)
 orbit_app.command("sky")(orbit_sky)
 
 Initial = Annotated[

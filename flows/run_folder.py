@@ -23,10 +23,10 @@ from calib.moon.straylight.effect import (
 )
 from calib.products.plain import utc_text
 from calib.report import Case as ReportCase
-from calib.report import RunReport, write_report
+from calib.report import Change, RunReport, write_report
 from calib.types import Result
 from calib.uncertainty import from_dataset
-from flows.changes import Before, change_row, changes_of
+from flows.changes import change_row
 from flows.prepare import Prepared
 from flows.runner import Outcome
 from flows.statistics import write_run_statistics
@@ -42,6 +42,7 @@ class RunFacts:
     started: datetime
     engine: str
     outcomes: tuple[Outcome, ...]
+    changes: tuple[Change, ...] = ()
 
 
 def coefficient_rows(prepared: Prepared, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -84,9 +85,8 @@ def _rows_of(
     return rows
 
 
-def write_run(
-    folder: Path, prepared: Prepared, facts: RunFacts, archive: Archive, before: Mapping[str, Before]
-) -> dict[str, Any]:
+def write_run(folder: Path, prepared: Prepared, facts: RunFacts, archive: Archive) -> dict[str, Any]:
+    """Write all files of a run into its folder; returns the summary."""
     rows = coefficient_rows(prepared, facts.outcomes)
     completed = {
         **complete(prepared.request),
@@ -95,9 +95,9 @@ def write_run(
     (folder / "request.yaml").write_text(config.to_yaml(completed), encoding="utf-8")
     (folder / "coefficients.csv").write_text(csv_text(rows), encoding="utf-8")
     write_run_statistics(folder, prepared.method, facts.outcomes, prepared.request.sensors)
-    changes = changes_of(prepared, facts.outcomes, before)
-    if before:
-        (folder / "changes.csv").write_text(csv_text([change_row(change) for change in changes]), encoding="utf-8")
+    if facts.changes:
+        told = csv_text([change_row(change) for change in facts.changes])
+        (folder / "changes.csv").write_text(told, encoding="utf-8")
     summary = _summary(prepared, facts)
     (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
     report = RunReport(
@@ -109,7 +109,7 @@ def write_run(
         engine=facts.engine,
         cluster=prepared.request.cluster,
         cases=tuple(_report_case(prepared, outcome, archive) for outcome in facts.outcomes),
-        changes=changes,
+        changes=facts.changes,
         software=circumstances()["software"],
     )
     write_report(report, folder / "report.html")
