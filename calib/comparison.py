@@ -17,7 +17,7 @@ GEOMETRY = "geometry"
 ROUNDING = 2.5e-6
 #: the residual of a lunar model with phase: one for all dates, says its label, but measured to be steady for one phase angle only
 PHASE_RESIDUAL = "model_phase"
-#: between dates whose phases differ by so much it is another one
+#: between dates whose phases differ by so much it is another one; dates within half of it are compared with each other, where both periods have such
 _PHASE_MEMORY_DEG = 20.0
 
 
@@ -66,8 +66,10 @@ def compare_periods(
 
     `phase_deg` (n,) signed phases of the Moon, `used` (n, bands) which values count, `after` (n,) which belong to the second period. What is one error on
     all dates cancels; what is each date's own averages down, and is at least as large as the values scatter about their period's mean. The residual of the
-    model with phase cancels as far as the phases are alike: its correlation falls to zero over 20 degrees.
+    model with phase cancels as far as the phases are alike: its correlation falls to zero over 20 degrees. So like is compared with like: where each period
+    has dates within 10 degrees of one of the other, only these count.
     """
+    used = used & _alike(phase_deg, used, after)
     value = coefficient.value.transpose(dim, "band").values
     groups = [used & ~after[:, np.newaxis], used & after[:, np.newaxis]]
     count = [group.sum(axis=0) for group in groups]
@@ -89,6 +91,14 @@ def compare_periods(
         {name: ("band", array, {"units": unit}) for name, (array, unit) in columns.items()},
         {"band": coefficient.value["band"].values},
     )
+
+
+def _alike(phase_deg: np.ndarray, used: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Which values (n, bands) have one of like phase in the other period; all, in a band that has no such pair."""
+    near = np.abs(phase_deg[:, np.newaxis] - phase_deg) <= _PHASE_MEMORY_DEG / 2
+    partner = (near & (after[:, np.newaxis] != after)).astype(int) @ used.astype(int) > 0
+    paired = used & partner
+    return np.where(paired.any(axis=0), paired, used)
 
 
 def _variances(

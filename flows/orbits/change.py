@@ -125,7 +125,8 @@ def change_orbit(
         changed = replace(changed, plan=plan, finished=finished, acceptances=acceptances)
     lines = _lines(changed)
     _write(changed, lines, output)
-    return changed.exit_code, [*lines, f"Report: {output / 'report.html'}"]
+    reports = [f"Run: {run.report}" for run in changed.finished]
+    return changed.exit_code, [*lines, *reports, f"Report: {output / 'report.html'}"]
 
 
 def _restituted(new: NewOrbit, folder: Path, known: set[str]) -> tuple[str, tuple[str, ...], Path]:
@@ -180,7 +181,7 @@ def _lines(changed: Changed) -> list[str]:
     for run in changed.finished:
         lines += [f"failed   {item.subject}: {item.reason}" for item in run.outcomes if not item.done]
         steps = f"{run.summary['steps_computed']} steps computed, {run.summary['steps_reused']} reused"
-        lines.append(f"{run.summary['done']} acquisitions done, {run.summary['failed']} failed; {steps}; {run.report}")
+        lines.append(f"{run.summary['done']} acquisitions done, {run.summary['failed']} failed; {steps}")
     lines += [_told(changed.changes)] if changed.changes else []
     return [*lines, *map(_judged, changed.acceptances)]
 

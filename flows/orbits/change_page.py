@@ -12,6 +12,8 @@ from flows.orbits.change_acceptance import ACCEPTED, Acceptance
 
 if TYPE_CHECKING:
     from flows.orbits.change import Changed
+    from flows.orbits.change_shift import Shift
+    from flows.reprocess import Decision
 
 #: more rows than people read are in the tables beside the page
 _MOST = 60
@@ -19,43 +21,72 @@ _MOST = 60
 
 def change_page(changed: Changed, lines: Sequence[str]) -> str:
     """One HTML page that needs nothing from outside."""
-    good = changed.exit_code == 0
-    tables = [_shifts(changed), *([_coefficients(changed)] if changed.changes else [])]
+    tables = [_shifts(changed), _angles(changed), *([_coefficients(changed)] if changed.changes else [])]
     tables += [_gains(item) for item in changed.acceptances]
     plots = [*([_moved(changed)] if changed.changes else []), *map(_over_time, changed.acceptances)]
     notes = [f"Orbit: {path.name}" for path in changed.files] + [f"Archive: {changed.archive.name}"]
-    return page(
-        Sheet("Orbit change", lines[0], lines[1:], [item for item in tables if item.rows], plots, notes, good=good)
-    )
+    notes += [f"Run in the archive: {run.run_id}" for run in changed.finished]
+    shown = [item for item in tables if item.rows]
+    return page(Sheet("Orbit change", _verdict(changed), lines, shown, plots, notes, good=changed.exit_code == 0))
+
+
+def _verdict(changed: Changed) -> str:
+    if changed.refused:
+        return "The restitution is refused: nothing was changed"
+    count, total = len(changed.plan.of("redo")), len(changed.plan.decisions)
+    told = f"{count} of {total} acquisitions {'would be' if changed.dry_run else 'were'} done again, the others stand"
+    judged = [f"{item.sensor} {'accepted' if item.accepted else 'not accepted'}" for item in changed.acceptances]
+    return "; ".join([told, *judged])
+
+
+def _moving(changed: Changed) -> list[tuple[Decision, Shift]]:
+    found = [(item, item.shift) for item in changed.plan.decisions if item.shift is not None]
+    return [(item, shift) for item, shift in found if any(shift.position_m)][:_MOST]
 
 
 def _shifts(changed: Changed) -> Table:
-    told = [item for item in changed.plan.decisions if item.shift is not None and any(item.shift.position_m)][:_MOST]
     rows = []
-    for item in told:
-        assert item.shift is not None
-        sigma = "" if item.shift.sigma_m is None else f"{float(np.linalg.norm(item.shift.sigma_m)):.3g}"
-        position = [f"{value:.1f}" for value in item.shift.position_m]
-        ground = [f"{item.shift.ground_pixel:.3g}", f"{item.shift.moon_pixel:.3g}"]
-        over = [f"{value:.3g}" for value in item.shift.quanta.values()]
-        rows.append((item.acquisition, item.action, *position, sigma, *ground, *over))
+    for item, shift in _moving(changed):
+        sigma = "" if shift.sigma_m is None else f"{float(np.linalg.norm(shift.sigma_m)):.3g}"
+        position = [f"{value:.1f}".replace("-0.0", "0.0") for value in (*shift.position_m, *shift.ground_m)]
+        pixels = [f"{value:.3g}" if value < 1e4 else f"{value:.0f}" for value in (shift.ground_pixel, shift.moon_pixel)]
+        rows.append((item.acquisition, item.action, *position[:3], sigma, *position[3:], *pixels))
     heads = (
         "Acquisition",
         "action",
         "radial m",
         "along m",
         "cross m",
-        "σ of the new orbit m",
+        "new σ m",
+        "ground along m",
+        "cross m",
         "ground, pixels",
         "Moon, pixels",
     )
-    quanta = ("phase", "latitude", "longitude", "distance")
     caption = (
-        "What the new orbit moves: the satellite, the point under it, the Moon in the image; and the angles and the distance of the Moon in units "
-        "of the quantum that each is rounded to. Below half a quantum nothing is computed again, unless rounding falls "
-        "otherwise. Acquisitions that do not move are left out."
+        "What the new orbit moves: the satellite, the point under it, and the Moon in the image, in pixels of the camera. Acquisitions that do not move are "
+        "left out. The standard deviation is that which the new orbit states."
     )
-    return Table(caption, (*heads, *(f"{name} / quantum" for name in quanta)), rows)
+    return Table(caption, heads, rows)
+
+
+def _angles(changed: Changed) -> Table:
+    rows = []
+    for item, shift in _moving(changed):
+        changes = [f"{value:.3g}" for value in shift.angles.values()]
+        rows.append((item.acquisition, *changes, *(f"{value:.3g}" for value in shift.quanta.values())))
+    names = ("phase", "latitude", "longitude", "distance")
+    units = ("deg", "deg", "deg", "km")
+    heads = (
+        "Acquisition",
+        *(f"{name} {unit}" for name, unit in zip(names, units, strict=True)),
+        *(f"{name} / quantum" for name in names),
+    )
+    caption = (
+        "Changes of the phase, of the selenographic place of the satellite and of its distance from the Moon, and the same over the quantum that each is "
+        "rounded to: below half a quantum nothing is computed again, unless rounding falls otherwise."
+    )
+    return Table(caption, heads, rows)
 
 
 def _coefficients(changed: Changed) -> Table:
