@@ -82,10 +82,11 @@ def compare_periods(
         spread = _scatter(value, groups, (before, behind)) ** 2 * (1.0 / count[0] + 1.0 / count[1])
         uncertainty = np.sqrt(shared + np.fmax(own, spread))
         change = behind / before - 1.0
+        significance = change / uncertainty
     units = str(coefficient.value.attrs["units"])
     columns = {
         "before": (before, units), "after": (behind, units), "count_before": (count[0], "1"), "count_after": (count[1], "1"),
-        "change": (change, "1"), "uncertainty": (uncertainty, "1"), "significance": (change / uncertainty, "1"),
+        "change": (change, "1"), "uncertainty": (uncertainty, "1"), "significance": (significance, "1"),
     }  # fmt: skip
     return xr.Dataset(
         {name: ("band", array, {"units": unit}) for name, (array, unit) in columns.items()},
@@ -110,7 +111,7 @@ def _variances(
     for item in coefficient.components:
         effect = weight * item.values.broadcast_like(coefficient.value).transpose(dim, "band").values
         if item.name == PHASE_RESIDUAL:
-            shared += np.einsum("ib,ij,jb->b", effect, alike, effect)
+            shared += np.maximum(np.einsum("ib,ij,jb->b", effect, alike, effect), 0.0)
         elif item.same_along(dim):
             shared += effect.sum(axis=0) ** 2
         else:

@@ -55,7 +55,6 @@ def test_samples_are_what_the_simulator_makes(tmp_path: Path, monkeypatch: pytes
         ]
         xr.testing.assert_allclose(*truths, rtol=1e-9)
 
-
     for name in ("orbit_change/VENUS_planned.oem", "geolocation/orbit.oem"):
         made_orbit, kept_orbit = (read_oem(folder / name) for folder in (tmp_path, DATA))
         np.testing.assert_allclose(made_orbit.position_m, kept_orbit.position_m, atol=1e-3)
