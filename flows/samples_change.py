@@ -27,7 +27,7 @@ _HOURS = 5.0
 _STEP_S = 30.0
 _MARGIN_S = 1200.0
 _REVOLUTION_S = 5600.0
-#: how late the satellite comes, months of electric descent after the plan was made, and what the plan said of itself: radial, along, cross, m
+#: how much later the satellite would come by the plan, made months of electric descent before, and what the plan says of itself: radial, along, cross, m
 _LATE_S = 60.0
 _PLANNED_SIGMA_M = (3e3, 3e5, 2e3)
 _FIX_SIGMA_M = 5.0
@@ -86,7 +86,7 @@ def _look(truth: Orbit, revolution: int, roll_deg: float) -> Look:
 
 
 def _planned(truth: Orbit) -> Orbit:
-    """The orbit on which the satellite would be later than it is, with a covariance that says so."""
+    """The orbit on which the satellite would come later than it does, with a covariance that allows for that."""
     edges = truth.times[[0, -1]] + _LATE_S
     variance = np.diag([*np.square(_PLANNED_SIGMA_M), 1.0, 1.0, 1.0])
     covariance = Covariance(edges, np.stack([variance, variance]), ("RSW", "RSW"))
