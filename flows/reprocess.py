@@ -119,6 +119,7 @@ def make_plan(archive: Archive, orbit_files: Sequence[Path]) -> Plan:
 def carry_out(plan: Plan, archive: Archive, engine: str, listen: Listener | None = None) -> list[Finished]:
     """Run what the plan redoes, with what it reuses around it; the new results become current, the old ones stay."""
     redo = {item.acquisition: item for item in plan.of("redo")}
+    keys = {item.acquisition: item.old_key for item in plan.of("reuse")}
     finished = []
     for work in plan.work:
         prepared = work.prepared
@@ -127,20 +128,33 @@ def carry_out(plan: Plan, archive: Archive, engine: str, listen: Listener | None
             continue
         found = {name: archive.get(item.old_key, prepared.method.final.name) for name, item in mine.items()}
         before = {name: Before(old, mine[name].orbit_share) for name, old in found.items() if old is not None}
-        finished.append(run_campaign(_with_others(work), engine, listen, before))
+        finished.append(run_campaign(_with_others(work, archive, keys), engine, listen, before))
     return finished
 
 
-def _with_others(work: Work) -> Prepared:
-    """The cases with those beside them, for the report of the whole; a product that cannot be opened any more is not needed."""
+def _with_others(work: Work, archive: Archive, keys: Mapping[str, str]) -> Prepared:
+    """The cases with those beside them that are reused as they are (`keys`), for the report of the whole.
+
+    Left out, because the orbit is no reason to compute them: a product that cannot be opened any more, and what other versions of steps would compute anew.
+    """
     there = [path for path in work.others if path.exists()]
     if not there:
         return work.prepared
     beside = prepare(_naming(work.prepared.request, there))
-    cases = {case.subject: case for case in (*work.prepared.cases, *beside.cases)}
+    kept = [case for case in beside.cases if _reused_key(archive, beside, case) == keys.get(case.subject)]
+    own = {case.subject for case in work.prepared.cases}
+    cases = (*work.prepared.cases, *(case for case in kept if case.subject not in own))
     products = [*work.prepared.request.acquisitions, *beside.request.acquisitions]
     request = work.prepared.request.model_copy(update={"acquisitions": products})
-    return replace(work.prepared, request=request, cases=tuple(cases.values()))
+    return replace(work.prepared, request=request, cases=cases)
+
+
+def _reused_key(archive: Archive, prepared: Prepared, case: Case) -> str:
+    """The key of the archived coefficient that the recipe would give for a case; empty where it would compute."""
+    dry = DryRun(archive, prepared.parameters)
+    prepared.method.recipe(dry, **case.inputs)
+    found = dry.results.get(prepared.method.final.name)
+    return "" if found is None else found.key
 
 
 def _naming(request: Request, products: Sequence[Path]) -> Request:
@@ -178,7 +192,7 @@ def _opened(
             continue
         decision = _decide(archive, inputs, prepared, case, keys[case.subject], files)
         decisions.append(decision)
-        if decision.action in ("redo", "reuse"):
+        if decision.action == "redo" or decision.reused:
             kept.append(case)
     decisions += [Decision(name, "", "unusable", why=why) for name, why in unusable.items()]
     return decisions, replace(prepared, cases=tuple(kept), refused=())
@@ -205,9 +219,11 @@ def _decide(
     same_result = final not in redo and dry.results[final].key == old_key
     before = geometry_behind(archive, old_key)
     shift = None if before is None else shift_of(before, inputs.orbits([arc.path])[0][1], sensor)
-    if same_result:
+    geometry = dry.results.get(MOON_GEOMETRY.name)
+    if same_result or (before is not None and geometry is not None and geometry.digest == before.digest):
         why = "same records" if not redo else "the geometry does not change at the quantum it is rounded to"
-        return Decision(case.subject, sensor.name, "reuse", (), reused, shift, why, old_key)
+        # with other versions of steps the recipe would compute: the orbit is no reason to
+        return Decision(case.subject, sensor.name, "reuse", (), reused if same_result else (), shift, why, old_key)
     share = stated_uncertainty(archive, inputs, prepared, case, dry, old_key)
     held = "the archive holds the result for this orbit; it becomes current again"
     why = "geometry changes" if final in redo else held

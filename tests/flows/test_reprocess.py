@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from campaigns import coefficients, make_products, run, write_request
 from calib.acquisition import Acquisition
 from calib.archive import Archive
 from calib.errors import RequestError
+from calib.moon.steps import LUNAR_GAIN
 from calib.products import open_acquisition
 from flows.campaign import Finished
 from flows.reprocess import carry_out, make_plan
@@ -202,6 +204,20 @@ def test_an_archive_of_an_earlier_version_is_opened(done: tuple[Finished, Archiv
     plan = make_plan(archive, [new_orbit(tmp_path, shifted(orbit, DAY, 3000.0))])
     assert [item.acquisition for item in plan.of("redo")] == ["VENUS_MOON_20190118T081401"]
     assert [item.why for item in plan.of("reuse")] == ["same records", "same records"]
+
+
+def test_another_version_of_a_step_is_no_reason_to_redo_what_the_orbit_leaves(
+    done: tuple[Finished, Archive, Orbit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, archive, orbit = done
+    monkeypatch.setattr("flows.moon.LUNAR_GAIN", replace(LUNAR_GAIN, version="another"))
+    # one day moves, another by less than the quantum, the third has the same records
+    moved = shifted(shifted(orbit, DAY, 3000.0), "2019-02-16", 0.001)
+    plan = make_plan(archive, [new_orbit(tmp_path, moved)])
+    assert [item.acquisition for item in plan.of("redo")] == ["VENUS_MOON_20190118T081401"]
+    assert len(plan.of("reuse")) == 2
+    [again] = carry_out(plan, archive, "local")
+    assert (again.summary["done"], again.summary["steps_computed"]) == (1, 2)
 
 
 def test_an_empty_archive_is_said(tmp_path: Path, products: Path) -> None:
