@@ -33,6 +33,8 @@ from orbit_aux.errors import OrbitError
 RESTITUTION = "restitution"
 #: verdicts of a restitution that its orbit may be used with; "doubtful" is told in the report
 _USABLE = ("believed", "doubtful")
+#: of the standard deviation of a change by the orbits' own uncertainty: beyond it one of them did not tell the truth of itself
+_EXPECTED = 2.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ def change_orbit(
     the orbit was restituted; returns the exit code and the lines to print. A refused restitution changes nothing in the archive."""
     check_output(output)
     known = platforms(archive)
+    if asked.accept_since is not None:
+        # a date that cannot be used is told before anything is done
+        accept(archive, asked.accept_since)
     changed = Changed(archive.folder, new.files, "", dry_run=asked.dry_run)
     if not new.files:
         verdict, reasons, file = _restituted(new, output / RESTITUTION, known)
@@ -188,21 +193,29 @@ def _lines(changed: Changed) -> list[str]:
 
 def _judged(item: Acceptance) -> str:
     known = [row for row in item.table["change"].values.tolist() if np.isfinite(row)]
-    told = (
-        f"gains of {len(known)} bands changed by {100 * min(known):+.3f} to {100 * max(known):+.3f} %"
-        if known
-        else "no valid gain"
-    )
+    if not known:
+        return f"{item.sensor} since {item.since}: no band has valid gains on both sides; not accepted"
+    told = f"gains of {len(known)} bands changed by {100 * min(known):+.3f} to {100 * max(known):+.3f} %"
     ending = "accepted" if item.accepted else f"not accepted: {', '.join(item.refused)}"
     return f"{item.sensor} since {item.since}: {told}; {ending}"
 
 
 def _told(changes: Sequence[Change]) -> str:
     most = max(changes, key=lambda item: abs(item.moved))
+    beyond, every = unexpected(changes), {item.acquisition for item in changes}
     return (
         f"{len(changes)} coefficients changed, at most by {100 * most.moved:+.4f} % ({most.band} of {most.acquisition}): "
-        f"{most.over_uncertainty:+.3f} of its uncertainty, {most.over_orbit:+.1f} of what the orbits' own lets expect"
+        f"{most.over_uncertainty:+.3f} of its uncertainty; {len(beyond)} of {len(every)} acquisitions by more than twice "
+        "what the orbits' uncertainty lets expect"
     )
+
+
+def unexpected(changes: Sequence[Change]) -> list[str]:
+    """Acquisitions whose change is more than twice what the orbits' own uncertainty lets expect, mean over the bands, which share one orbit."""
+    ratios: dict[str, list[float]] = {}
+    for item in changes:
+        ratios.setdefault(item.acquisition, []).append(item.over_orbit)
+    return [name for name, several in ratios.items() if abs(float(np.mean(several))) > _EXPECTED]
 
 
 def _write(changed: Changed, lines: Sequence[str], output: Path) -> None:
@@ -243,6 +256,7 @@ def _summary(changed: Changed) -> dict[str, Any]:
         "runs": [{"run": run.run_id, "report": str(run.report), **_steps(run)} for run in changed.finished],
         "coefficients_changed": len(changed.changes),
         "largest_change_percent": max((100 * abs(item.moved) for item in changed.changes), default=0.0),
+        "unexpected_by_the_orbits": unexpected(changed.changes),
         "acceptance": accepted or None,
     }
 

@@ -134,6 +134,8 @@ def test_the_change_is_that_of_the_model_between_the_two_geometries(
     change.change_orbit(Archive(archive), change.NewOrbit((write(tmp_path, new),)), tmp_path / "out", change.Asked())
     found = rows(tmp_path / "out" / "changes.csv")
     store, sensor = Archive(archive), load_sensor("venus")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["unexpected_by_the_orbits"] == [found[0]["acquisition"]]
     result = store.get(store.results("lunar_gain", found[0]["acquisition"])[0].key, "lunar_gain")
     assert result is not None
     model = load_model("rolo2005", "tsis1_hsrs")
@@ -145,6 +147,8 @@ def test_the_change_is_that_of_the_model_between_the_two_geometries(
         # the sine of the apparent radius is what counts, the samples span it as an angle: they differ by 1e-5 of the change
         scale = float((new_view["apparent_radius"] / old_view["apparent_radius"]).values[0]) ** 2
         assert abs(float(row["change_percent"])) > 0.01
+        # 300 km is far beyond the 0.02 % that the budgets allow for geometry
+        assert abs(float(row["change_over_orbit_u"])) > 2
         # rounding of both geometries: 5e-6 of phase, with that of the others
         assert float(row["change_percent"]) / 100 == pytest.approx(old_e / new_e * scale - 1, abs=6e-6)
 
@@ -224,6 +228,8 @@ def test_gains_are_accepted_at_the_new_orbit_or_not(etalon: Etalon, tmp_path: Pa
         assert (refused.code, len(refused.err.splitlines())) == (2, 1)
         assert told in refused.err
         assert not (tmp_path / since).exists()
+        # told before anything was done
+        assert not refused.out
 
 
 def test_what_is_refused(etalon: Etalon, archive: Path, orbit: Orbit, tmp_path: Path) -> None:
