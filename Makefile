@@ -16,11 +16,14 @@ env: $(READY) ## build only the environment, in .venv, from requirements.lock
 $(READY): requirements.lock pyproject.toml .ci/env
 	@.ci/env
 
-demo: $(READY) demo-products ## products inspected, simulated Moon acquisitions to a report, under Prefect; prints the report's path
+demo: $(READY) demo-products ## products inspected, simulated Moons to a report under Prefect, and an orbit change; prints the reports' paths
 	@$(BIN)/etalon inspect demo-products/dimap --quicklook demo-products/dimap.png
 	@$(BIN)/etalon inspect demo-products/moon/VE_TEST_VSC_1AVALD_THE_MOON_20190118.HDR
 	@$(BIN)/etalon orbit restitute --tracking demo-products/burn/tracking.tdm --initial demo-products/burn/initial.opm --stations demo-products/burn/stations.csv --reference demo-products/burn/truth.oem --output demo-products/orbit
+	@$(BIN)/etalon orbit geolocate --orbit data_samples/geolocation/orbit.oem --attitude data_samples/geolocation/attitude.aem --los data_samples/geolocation/los.csv --grid data_samples/geolocation/grid.csv --angles --output demo-products/ground.csv
 	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect --set 'acquisitions=[data_samples/moon/*_MOON_*, demo-products/moon]'
+	@$(BIN)/etalon run configs/requests/orbit_change.yaml
+	@$(BIN)/etalon orbit change --archive demo-archive --positions data_samples/orbit_change/VENUS_positions.csv --initial data_samples/orbit_change/VENUS_planned.oem --accept-since VM3 --output demo-products/orbit-change
 
 demo-products: $(READY)
 	@rm -rf demo-products demo-products.part

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from calib.archive import Archive, RunFolder
-from calib.types import Result
+from calib.report import Change
+from flows.changes import Before, changes_of
 from flows.cluster import open_cluster
 from flows.prepare import Prepared
 from flows.request import Request
@@ -27,6 +28,7 @@ class Finished:
     folder: Path
     outcomes: tuple[Outcome, ...]
     summary: Mapping[str, Any]
+    changes: tuple[Change, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -48,16 +50,16 @@ def open_archive(request: Request) -> Archive:
 
 
 def run_campaign(
-    prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Result] | None = None
+    prepared: Prepared, engine: str, listen: Listener | None = None, before: Mapping[str, Before] | None = None
 ) -> Finished:
     """Run every case, then write the run folder. `engine` is "local" or "prefect"; `before` holds earlier coefficients by subject, for the comparison."""
     archive = open_archive(prepared.request)
     run = archive.new_run(prepared.request.name)
     try:
-        outcomes, summary = _run_in(run, archive, prepared, engine, listen, before or {})
+        facts, summary = _run_in(run, archive, prepared, engine, listen, before or {})
     except OSError as error:
         raise archive.refusal(error) from error
-    return Finished(run.name, archive.publish_run(run), outcomes, summary)
+    return Finished(run.name, archive.publish_run(run), facts.outcomes, summary, facts.changes)
 
 
 def _run_in(
@@ -66,8 +68,8 @@ def _run_in(
     prepared: Prepared,
     engine: str,
     listen: Listener | None,
-    before: Mapping[str, Result],
-) -> tuple[tuple[Outcome, ...], Mapping[str, Any]]:
+    before: Mapping[str, Before],
+) -> tuple[RunFacts, Mapping[str, Any]]:
     started, cluster_name = datetime.now(UTC), prepared.request.cluster
     journal = Journal(run.path / "journal.jsonl", listen)
     journal.write("run", run=run.name, acquisitions=len(prepared.subjects), engine=engine, cluster=cluster_name)
@@ -76,10 +78,11 @@ def _run_in(
     with open_cluster(cluster_name) as cluster:
         executor = Executor(archive, cluster, prepared.parameters, journal, run.name)
         outcomes = tuple(_engine(engine, run.name, archive)(prepared, executor))
-    summary = write_run(run.path, prepared, RunFacts(run.name, started, engine, outcomes), archive, before)
+    facts = RunFacts(run.name, started, engine, outcomes, changes_of(prepared, outcomes, before))
+    summary = write_run(run.path, prepared, facts, archive)
     journal.write("end", failed=summary["failed"])
     journal.close()
-    return outcomes, summary
+    return facts, summary
 
 
 def _engine(engine: str, run_id: str, archive: Archive) -> Callable[[Prepared, Executor], list[Outcome]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib.errors import RequestError
+from flows.cli_orbit_change import orbit_change
 from flows.cli_orbit_conjunction import orbit_conjunction, orbit_screen
 from flows.cli_orbit_decay import orbit_decay
 from flows.cli_orbit_design import orbit_design, orbit_transfer
@@ -26,6 +27,7 @@ orbit_app = typer.Typer(
 orbit_app.command("decay")(orbit_decay)
 orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("events")(orbit_events)
+orbit_app.command("change")(orbit_change)
 orbit_app.command("sky")(orbit_sky)
 orbit_app.command("crossing")(orbit_crossing)
 orbit_app.command("design")(orbit_design)

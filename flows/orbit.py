@@ -66,6 +66,9 @@ def read_orbits(paths: Sequence[Path]) -> list[tuple[Path, Orbit]]:
 
 def arc_for(acquisition: Acquisition, platform: str, orbits: Sequence[tuple[Path, Orbit]]) -> Arc:
     """The arc around an acquisition, from the last of the files that covers it; InputError naming what each file covers otherwise."""
+    found = arc_over((acquisition.start, acquisition.stop), platform, orbits)
+    if found is not None:
+        return found
     start, stop = Times.from_utc(np.array([acquisition.start])), Times.from_utc(np.array([acquisition.stop]))
     own = [(path, orbit) for path, orbit in orbits if orbit.object_name.upper() == platform.upper()]
     if not own:
@@ -74,12 +77,23 @@ def arc_for(acquisition: Acquisition, platform: str, orbits: Sequence[tuple[Path
             f"{acquisition.label}: no orbit file is for {platform} (OBJECT_NAME given: {', '.join(names)}); add one to 'orbits'"
         )
     refusals = []
-    for path, orbit in reversed(own):
+    for _, orbit in reversed(own):
         try:
-            return Arc(orbit.arc(start, stop), path)
+            orbit.arc(start, stop)
         except OrbitError as error:
             refusals.append(str(error))
     raise InputError(f"{acquisition.label}: {'; '.join(refusals)}")
+
+
+def arc_over(
+    span: tuple[np.datetime64, np.datetime64], platform: str, orbits: Sequence[tuple[Path, Orbit]]
+) -> Arc | None:
+    """The arc of a satellite between two dates, from the last of the files that covers it; None where none does."""
+    times = Times.from_utc(np.array(span))
+    for path, orbit in reversed(orbits):
+        if orbit.object_name.upper() == platform.upper() and orbit.covers(times).all():
+            return Arc(orbit.arc(times[0], times[1]), path)
+    return None
 
 
 def _over_bands(dataset: xr.Dataset, bands: list[str]) -> xr.Dataset:

@@ -21,10 +21,12 @@ from calib.moon.straylight.effect import (
     STRAYLIGHT_EFFECT,
     TREATMENT,
 )
+from calib.products.plain import utc_text
 from calib.report import Case as ReportCase
 from calib.report import Change, RunReport, write_report
 from calib.types import Result
 from calib.uncertainty import from_dataset
+from flows.changes import change_row
 from flows.prepare import Prepared
 from flows.runner import Outcome
 from flows.statistics import write_run_statistics
@@ -40,6 +42,7 @@ class RunFacts:
     started: datetime
     engine: str
     outcomes: tuple[Outcome, ...]
+    changes: tuple[Change, ...] = ()
 
 
 def coefficient_rows(prepared: Prepared, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -82,20 +85,19 @@ def _rows_of(
     return rows
 
 
-def write_run(
-    folder: Path, prepared: Prepared, facts: RunFacts, archive: Archive, before: Mapping[str, Result]
-) -> dict[str, Any]:
+def write_run(folder: Path, prepared: Prepared, facts: RunFacts, archive: Archive) -> dict[str, Any]:
+    """Write all files of a run into its folder; returns the summary."""
     rows = coefficient_rows(prepared, facts.outcomes)
     completed = {
         **complete(prepared.request),
         "parameters": {name: complete(model) for name, model in prepared.parameters.items()},
     }
     (folder / "request.yaml").write_text(config.to_yaml(completed), encoding="utf-8")
-    (folder / "coefficients.csv").write_text(_csv(rows), encoding="utf-8")
+    (folder / "coefficients.csv").write_text(csv_text(rows), encoding="utf-8")
     write_run_statistics(folder, prepared.method, facts.outcomes, prepared.request.sensors)
-    changes = _changes(prepared, facts.outcomes, before)
-    if before:
-        (folder / "changes.csv").write_text(_csv([_change_row(change) for change in changes]), encoding="utf-8")
+    if facts.changes:
+        told = csv_text([change_row(change) for change in facts.changes])
+        (folder / "changes.csv").write_text(told, encoding="utf-8")
     summary = _summary(prepared, facts)
     (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
     report = RunReport(
@@ -107,7 +109,7 @@ def write_run(
         engine=facts.engine,
         cluster=prepared.request.cluster,
         cases=tuple(_report_case(prepared, outcome, archive) for outcome in facts.outcomes),
-        changes=changes,
+        changes=facts.changes,
         software=circumstances()["software"],
     )
     write_report(report, folder / "report.html")
@@ -123,6 +125,7 @@ def _summary(prepared: Prepared, facts: RunFacts) -> dict[str, Any]:
             "reason": outcome.reason,
             "states": dict(outcome.states),
             "keys": {name: result.key for name, result in outcome.results.items()},
+            **_product_of(prepared, outcome.subject),
             **_straylight_of(outcome),
         }
         for outcome in facts.outcomes
@@ -140,6 +143,15 @@ def _summary(prepared: Prepared, facts: RunFacts) -> dict[str, Any]:
         "steps_reused": states.count("reused"),
         "acquisitions": acquisitions,
     }
+
+
+def _product_of(prepared: Prepared, subject: str) -> dict[str, str]:
+    """Where the product lies and when it was taken: by this a new orbit is compared with the archive without opening it."""
+    acquisition: Any = next((case.inputs["acquisition"] for case in prepared.cases if case.subject == subject), None)
+    if acquisition is None:
+        return {}
+    dates = {"start_utc": utc_text(acquisition.start), "stop_utc": utc_text(acquisition.stop)}
+    return {"product": str(acquisition.path), **dates}
 
 
 def _straylight_of(outcome: Outcome) -> dict[str, Any]:
@@ -176,40 +188,7 @@ def _report_case(prepared: Prepared, outcome: Outcome, archive: Archive) -> Repo
     )
 
 
-def _changes(prepared: Prepared, outcomes: tuple[Outcome, ...], before: Mapping[str, Result]) -> tuple[Change, ...]:
-    changes = []
-    for outcome in outcomes:
-        old, new = before.get(outcome.subject), outcome.results.get(prepared.method.final.name)
-        if old is None or new is None or old.key == new.key:
-            continue
-        old_k, new_k = from_dataset(old.content, "k"), from_dataset(new.content, "k")
-        why = "; ".join(
-            f"{cause.role}: {cause.label}"
-            for cause in new.lineage.causes
-            if cause.content not in {item.content for item in old.lineage.causes}
-        )
-        for band in new_k.value["band"].values:
-            if band in old_k.value["band"].values:
-                quantities = (old_k.value, old_k.total(), new_k.value, new_k.total())
-                was, was_u, now, now_u = (float(item.sel(band=band)) for item in quantities)
-                changes.append(Change(outcome.subject, str(band), was, was_u, now, now_u, why))
-    return tuple(changes)
-
-
-def _change_row(change: Change) -> dict[str, Any]:
-    return {
-        "acquisition": change.acquisition,
-        "band": change.band,
-        "old_k": round(change.old_k, 6),
-        "old_u_k": round(change.old_u, 6),
-        "new_k": round(change.new_k, 6),
-        "new_u_k": round(change.new_u, 6),
-        "change_percent": round(100 * (change.new_k / change.old_k - 1), 5),
-        "why": change.why,
-    }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
+def csv_text(rows: list[dict[str, Any]]) -> str:
     stream = io.StringIO()
     if rows:
         # a row may lack what a step of its acquisition did not give

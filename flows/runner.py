@@ -233,8 +233,10 @@ class DryRun:
         self._archive, self._parameters, self._cheap = archive, parameters, cheap
         self.states: dict[str, State] = {}
         self.results: dict[str, Result] = {}
+        self.inputs: dict[str, tuple[Any, ...]] = {}
 
     def __call__(self, step: Step, *inputs: Any) -> Result | Pending:
+        self.inputs[step.name] = inputs
         if any(isinstance(item, Pending) for item in inputs):
             self.states[step.name] = "not run"
             return Pending(step.name)

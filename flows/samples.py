@@ -1,4 +1,4 @@
-"""The sample data of the project: small simulated acquisitions with their truth, and a restituted orbit that changes one day.
+"""The sample data of the project: small simulated acquisitions with their truth, a restituted orbit that changes one day, and a change of altitude.
 
 `python -m flows.samples DIR` writes them; the same versions of the libraries give the same bytes.
 """
@@ -16,6 +16,7 @@ from calib.lineage import digest_file
 from calib.moon.irradiance import load_model
 from calib.sensor import load_gains, load_sensor
 from calib.simulate.moon import MoonScene
+from flows.samples_change import Descent, write_descent, write_scene
 from flows.simulation import plan_looks, shifted, simulate_campaign
 from orbit_aux.ccsds import read_oem, write_oem
 
@@ -54,18 +55,17 @@ SAMPLES = (
     ),
 )
 RESTITUTED_ALONG_M = 3000.0
+FOLDERS = ("moon", "orbits", "orbit_change", "geolocation")
 
 
 def write_samples(folder: Path) -> None:
     """Write all samples into `folder`, which is emptied of earlier ones, with a MANIFEST of their digests."""
-    for name in ("moon", "orbits"):
+    for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     for sample in SAMPLES:
         sensor = load_sensor(sample.sensor)
         looks = plan_looks(sensor, sample.start, sample.phases_deg, sample.count)
-        scene = config.parse(
-            MoonScene, {"reference_utc": sample.start, "binning": sample.binning, **sample.scene}, "sample"
-        )
+        scene = _scene(sample)
         model = load_model("rolo2005", "tsis1_hsrs")
         simulate_campaign(sensor, load_gains(sample.sensor), model, looks, scene, folder / "moon", sample.bands or None)
     shutil.move(folder / "moon" / "orbits", folder / "orbits")
@@ -76,9 +76,15 @@ def write_samples(folder: Path) -> None:
         shifted(venus, day, RESTITUTED_ALONG_M),
         creation_date=f"{day}T00:00:00Z",
     )
-    files = sorted(path for name in ("moon", "orbits") for path in (folder / name).rglob("*") if path.is_file())
+    write_descent(folder / "orbit_change", Descent(), _scene(SAMPLES[0]))
+    write_scene(folder / "geolocation")
+    files = sorted(path for name in FOLDERS for path in (folder / name).rglob("*") if path.is_file())
     manifest = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
     (folder / "MANIFEST.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _scene(sample: Sample) -> MoonScene:
+    return config.parse(MoonScene, {"reference_utc": sample.start, "binning": sample.binning, **sample.scene}, "sample")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from calib.lineage import digest_file
 from calib.products import plain
 from flows import samples
 from flows.request import read_request
+from orbit_aux.ccsds import read_oem
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data_samples"
@@ -23,7 +24,7 @@ def test_samples_are_whole_and_small() -> None:
     manifest = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))
     found = {
         path.relative_to(DATA).as_posix()
-        for name in ("moon", "orbits")
+        for name in samples.FOLDERS
         for path in (DATA / name).rglob("*")
         if path.is_file()
     }
@@ -53,6 +54,12 @@ def test_samples_are_what_the_simulator_makes(tmp_path: Path, monkeypatch: pytes
             xr.load_dataset(folder / "moon" / f"{product.name}.truth" / "truth.nc") for folder in (tmp_path, DATA)
         ]
         xr.testing.assert_allclose(*truths, rtol=1e-9)
+
+    for name in ("orbit_change/VENUS_planned.oem", "geolocation/orbit.oem"):
+        made_orbit, kept_orbit = (read_oem(folder / name) for folder in (tmp_path, DATA))
+        np.testing.assert_allclose(made_orbit.position_m, kept_orbit.position_m, atol=1e-3)
+    for name in ("geolocation/grid.csv", "geolocation/los.csv"):
+        assert (tmp_path / name).read_text() == (DATA / name).read_text()
 
 
 def test_demo_request_names_the_samples() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,7 +39,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Change:
-    """One coefficient before and after an orbit change, each with its standard uncertainty (k = 1, in the unit of the coefficient)."""
+    """One coefficient before and after an orbit change, each with its standard uncertainty (k = 1, in the unit of the coefficient).
+
+    `orbit_u` is what the uncertainty of both orbits lets the change be, `shared_u` what is left in it of all other errors, which both share; relative, k = 1.
+    """
 
     acquisition: str
     band: str
@@ -47,6 +51,23 @@ class Change:
     new_k: float
     new_u: float
     why: str = ""
+    orbit_u: float = math.nan
+    shared_u: float = math.nan
+
+    @property
+    def moved(self) -> float:
+        """New over old coefficient, minus one."""
+        return self.new_k / self.old_k - 1.0 if self.old_k else math.nan
+
+    @property
+    def over_uncertainty(self) -> float:
+        """The change over the coefficient's uncertainty: whether it matters."""
+        return (self.new_k - self.old_k) / self.new_u if self.new_u else math.nan
+
+    @property
+    def over_orbit(self) -> float:
+        """The change over what the orbits' uncertainty lets expect: whether they told the truth of themselves."""
+        return self.moved / self.orbit_u if self.orbit_u else math.nan
 
 
 @dataclass(frozen=True)

@@ -222,8 +222,7 @@ def _by_acquisition(changes: Sequence[Change]) -> list[tuple[str, str, list[dict
     """Per acquisition and reason: its changes with the relative difference."""
     found = []
     for (name, why), items in itertools.groupby(changes, key=lambda change: (change.acquisition, change.why)):
-        rows = [
-            {**asdict(item), "moved": item.new_k / item.old_k - 1 if item.old_k else float("nan")} for item in items
-        ]
+        derived = ("moved", "over_uncertainty", "over_orbit")
+        rows = [{**asdict(item), **{part: getattr(item, part) for part in derived}} for item in items]
         found.append((name, why, rows))
     return found

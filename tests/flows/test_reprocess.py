@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from campaigns import coefficients, make_products, run, write_request
 
+from calib.acquisition import Acquisition
 from calib.archive import Archive
 from calib.errors import RequestError
+from calib.moon.steps import LUNAR_GAIN
+from calib.products import open_acquisition
 from flows.campaign import Finished
 from flows.reprocess import carry_out, make_plan
 from flows.simulation import shifted
@@ -158,13 +163,61 @@ def test_a_product_that_is_gone_is_said(tmp_path: Path) -> None:
     (made[0] / "B4.tif").unlink()
     archive = Archive(tmp_path / "archive")
     orbit = read_oem(products / "orbits" / "VENUS.oem")
-    plan = make_plan(archive, [new_orbit(tmp_path, shifted(orbit, "2019-02-16", 3000.0))])
+    both = shifted(shifted(orbit, DAY, 3000.0), "2019-02-16", 3000.0)
+    plan = make_plan(archive, [new_orbit(tmp_path, both)])
     assert [item.acquisition for item in plan.of("unusable")] == [made[0].name]
     assert "B4.tif" in plan.of("unusable")[0].why
     assert len(plan.of("redo")) == 1
     shutil.rmtree(made[0])
     plan = make_plan(archive, [tmp_path / "new.oem"])
     assert [item.acquisition for item in plan.of("unusable")] == [made[0].name]
+    # a coefficient that the orbit leaves alone stands, with its product or without
+    plan = make_plan(archive, [new_orbit(tmp_path, shifted(orbit, "2019-02-16", 3000.0), "one.oem")])
+    assert [item.acquisition for item in plan.of("reuse")] == [made[0].name]
+    assert len(carry_out(plan, archive, "local")) == 1
+
+
+def test_what_is_not_touched_is_not_opened(
+    done: tuple[Finished, Archive, Orbit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, archive, orbit = done
+    opened: list[str] = []
+
+    def count(path: Path) -> Acquisition:
+        opened.append(path.name)
+        return open_acquisition(path)
+
+    monkeypatch.setattr("flows.prepare.open_acquisition", count)
+    plan = make_plan(archive, [new_orbit(tmp_path, shifted(orbit, DAY, 3000.0))])
+    assert opened == ["VENUS_MOON_20190118T081401"]
+    assert [len(plan.of(action)) for action in ("redo", "reuse")] == [1, 2]
+
+
+def test_an_archive_of_an_earlier_version_is_opened(done: tuple[Finished, Archive, Orbit], tmp_path: Path) -> None:
+    _, archive, orbit = done
+    [folder] = archive.runs()
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    for item in summary["acquisitions"]:
+        for name in ("product", "start_utc", "stop_utc"):
+            del item[name]
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    plan = make_plan(archive, [new_orbit(tmp_path, shifted(orbit, DAY, 3000.0))])
+    assert [item.acquisition for item in plan.of("redo")] == ["VENUS_MOON_20190118T081401"]
+    assert [item.why for item in plan.of("reuse")] == ["same records", "same records"]
+
+
+def test_another_version_of_a_step_is_no_reason_to_redo_what_the_orbit_leaves(
+    done: tuple[Finished, Archive, Orbit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, archive, orbit = done
+    monkeypatch.setattr("flows.moon.LUNAR_GAIN", replace(LUNAR_GAIN, version="another"))
+    # one day moves, another by less than the quantum, the third has the same records
+    moved = shifted(shifted(orbit, DAY, 3000.0), "2019-02-16", 0.001)
+    plan = make_plan(archive, [new_orbit(tmp_path, moved)])
+    assert [item.acquisition for item in plan.of("redo")] == ["VENUS_MOON_20190118T081401"]
+    assert len(plan.of("reuse")) == 2
+    [again] = carry_out(plan, archive, "local")
+    assert (again.summary["done"], again.summary["steps_computed"]) == (1, 2)
 
 
 def test_an_empty_archive_is_said(tmp_path: Path, products: Path) -> None:
