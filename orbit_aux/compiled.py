@@ -25,7 +25,9 @@ def _keep_by_digest() -> None:
     """Machine code in a folder of its own for each state of the loops; where nothing can be written, numba chooses."""
     package = Path(__file__).parent
     if not os.environ.get("NUMBA_CACHE_DIR") and os.access(package, os.W_OK):
-        numba.config.CACHE_DIR = str(package / "__pycache__" / f"kernels-{kernels_digest(package)}")
+        numba.config.CACHE_DIR = str(  # type: ignore[attr-defined]
+            package / "__pycache__" / f"kernels-{kernels_digest(package)}"
+        )
 
 
 _keep_by_digest()
