@@ -1,0 +1,1 @@
+"""Keeping, changing and ending an orbit."""
