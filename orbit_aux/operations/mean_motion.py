@@ -14,7 +14,6 @@ from orbit_aux.constants import (
     EARTH_MU_M3S2,
     EARTH_RADIUS_M,
     EARTH_ROTATION_RATE_RADS,
-    TROPICAL_YEAR_D,
     WGS84_EQUATORIAL_RADIUS_M,
     WGS84_FLATTENING,
 )
@@ -31,6 +30,15 @@ from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
 
+#: names of the elements of mean states
+ELEMENTS = (
+    "semi_major_axis_m",
+    "eccentricity_x",
+    "eccentricity_y",
+    "inclination_rad",
+    "node_rad",
+    "latitude_argument_rad",
+)
 _DAY_S = 86400.0
 _TURN = 2.0 * np.pi
 # nodes of Sun and Moon: the Moon's pull goes round in 13.7 days
@@ -41,7 +49,9 @@ _DRAG_GRID_S, _DRAG_POINTS = 86_400.0, 48
 _SLOPE_STEP_M = 2000.0
 # general precession in right ascension and of the pole, rad/s (IAU 2006, 2000): 4612.16 and 2004.19 arcsec a century
 _PRECESSION_RADS = np.radians(np.array([4612.16, 2004.19]) / 3600.0) / (36525.0 * _DAY_S)
-_PASSES = 3
+_PASSES = 2
+# of quadrature
+_STEP_S = 10_800.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +117,12 @@ class MeanMotion:
         u = start.latitude_argument_rad[0] + _sum(elapsed_s, rate + along + self.corrections_rads[0])
         return MeanElements(times, a, ex, ey, inclination, node, u)
 
+    def moved(self, start: MeanElements, seconds: float) -> MeanElements:
+        """One mean state `seconds` later, or earlier."""
+        steps = max(int(abs(seconds) / _STEP_S), 1)
+        path = self.coast(start, np.linspace(0.0, seconds, steps + 1))
+        return row_of(path, -1)
+
     def node_longitude(self, mean: MeanElements) -> Array:
         """Earth-fixed longitude (rad, not cut at a turn) that the ascending node has at each time."""
         after = mean.times - self.epoch
@@ -162,6 +178,7 @@ def mean_motion(
     *,
     love_number: float = LOVE_NUMBER,
     j4: float | None = None,
+    grid_s: float = _GRID_S,
 ) -> MeanMotion:
     """Surroundings of the orbit of one mean `start` for `duration_s`: Sun and Moon by series, density along a node that turns as it does at the start."""
     if not (len(start.times) == 1 and 0 < duration_s < 1.5e9 and 0 <= ballistic_m2kg < 10):
@@ -169,7 +186,7 @@ def mean_motion(
             f"mean motion over {duration_s} s with Cd A / m {ballistic_m2kg} m2/kg: give one start, up to 45 years, and m2/kg of 0 to 10"
         )
     epoch = start.times
-    grid = np.arange(int(duration_s / _GRID_S) + 3) * _GRID_S
+    grid = np.arange(int(duration_s / grid_s) + 3) * grid_s
     bodies = tuple(
         _seen(epoch + grid, position, mu) for position, mu in ((sun_position, SUN_MU_M3S2), (moon_position, MOON_MU_M3S2))
     )
@@ -185,9 +202,9 @@ def mean_motion(
     )  # fmt: skip
 
 
-def mean_sun_rate() -> float:
-    """Rate (rad/s) of the mean Sun in right ascension, which the node of a Sun-synchronous orbit follows."""
-    return _TURN / (TROPICAL_YEAR_D * _DAY_S)
+def row_of(mean: MeanElements, row: int) -> MeanElements:
+    """One of many mean states."""
+    return MeanElements(mean.times[row], **{name: np.atleast_1d(getattr(mean, name)[row]) for name in ELEMENTS})
 
 
 def _seen(times: Times, position: object, mu: float) -> tuple[Array, Array]:

@@ -66,15 +66,15 @@ def observe_arc(
     span_s = float((stop - start)[0])
     sample_s = np.arange(0.0, span_s, _SAMPLE_S)
     first, last = (mean_of_arc(orbit, *pieces[place]) for place in (0, -1))
-    fit = _fitted(orbit, motion, _moved(motion, first, float((start - first.times)[0])), sample_s, inside)
+    fit = _fitted(orbit, motion, motion.moved(first, float((start - first.times)[0])), sample_s, inside)
     corrections = (0.0, 0.0)
     if span_s > _RATE_S:
         ends = float((last.times - start)[0]) + _HALF_STEP_S * np.array([-1.0, 1.0])
-        back, forth = (_moved(motion, last, step) for step in (-_HALF_STEP_S, _HALF_STEP_S))
+        back, forth = (motion.moved(last, step) for step in (-_HALF_STEP_S, _HALF_STEP_S))
         seen = np.diff(np.interp(ends, sample_s, fit.latitude_argument))[0]
         told = forth.latitude_argument_rad[0] - back.latitude_argument_rad[0]
         corrections = (float(seen - told) / (2.0 * _HALF_STEP_S), fit.node_rate_rads)
-    end = _moved(motion, last, float((stop - last.times)[0]))
+    end = motion.moved(last, float((stop - last.times)[0]))
     rate = float(secular_rates(end, motion.j4)[2][0]) + corrections[0]
     end_u = fit.latitude_argument[-1] + rate * (span_s - sample_s[-1])
     end = replace(end, latitude_argument_rad=np.array([end_u]))
@@ -143,10 +143,3 @@ def _least_squares(design: Array, residual: Array, independent: float) -> tuple[
 
 def _waves(longitude: Array) -> list[Array]:
     return [function(order * longitude) for order in (1, 2) for function in (np.cos, np.sin)]
-
-
-def _moved(motion: MeanMotion, mean: MeanElements, seconds: float) -> MeanElements:
-    """One mean state, `seconds` later or earlier."""
-    path = motion.coast(mean, np.array([0.0, 0.5 * seconds, seconds]))
-    fields = ("semi_major_axis_m", "eccentricity_x", "eccentricity_y", "inclination_rad", "node_rad", "latitude_argument_rad")
-    return MeanElements(path.times[-1], **{name: getattr(path, name)[-1:] for name in fields})
