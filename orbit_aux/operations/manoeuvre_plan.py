@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from orbit_aux.constants import EARTH_MU_M3S2
+from orbit_aux.constants import EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import MeanElements, secular_rates
 from orbit_aux.operations.deadband import first_exit, kick
@@ -34,8 +34,6 @@ _CYCLES, _SHORTEST_LOOK_D, LONGEST_LOOK_D, _STEPS = 3.0, 3.0, 200.0, 400
 _RECOVERY_SHARE = 0.3
 # a plan that runs into more burns than this has a wrong input
 _MOST_BURNS = 20_000
-# how long after its due time a burn may be looked for
-_LATE_S = 60.0 * _DAY_S
 
 
 def plan_manoeuvres(
@@ -112,6 +110,8 @@ class _Work:
     def forecast(self) -> Forecast:
         mean = _joined([path for path, _ in self.parts])
         track = np.concatenate([track_deviation(self.motion, path, self.target.grid) for path, _ in self.parts])
+        # an orbit that is lost runs through one grid line after the other
+        track = np.unwrap(track, period=2.0 * np.pi * EARTH_RADIUS_M / self.target.grid.revolutions)
         left = np.concatenate([np.full(len(path.times), kg) for path, kg in self.parts])
         return Forecast(mean, track, self.motion.local_time_h(mean), left)
 
@@ -123,9 +123,10 @@ def _next(work: _Work, turns: list[PlannedTurn]) -> None:
     ahead = work.coast(elapsed)
     track = track_deviation(work.motion, ahead, work.target.grid)
     aimed = work.rules.used_share * work.target.half_width_m
-    leaving = None if work.dry else first_exit(
-        elapsed, track, aimed, work.target.half_width_m, _RECOVERY_SHARE * work.cycle_s
-    )
+    # after a manoeuvre that fetches the track from afar one waits for it
+    fetched = work.last_manoeuvre == work.now.times
+    patience = look_s if fetched else _RECOVERY_SHARE * work.cycle_s
+    leaving = None if work.dry else first_exit(elapsed, track, aimed, work.target.half_width_m, patience)
     turning = float((turns[0].time - work.now.times)[0]) if turns and not work.dry else np.inf
     due = min(np.inf if leaving is None else leaving, turning)
     if due >= min(work.left_s, look_s):
@@ -200,15 +201,16 @@ def _chance(
     """Latitude argument and time (s from now) of the last chance to burn before `due_s`, else of the first one after it; and what stands against it."""
     duration = min(total_s, work.craft.longest_burn_s)
     earliest = work.earliest_s + 0.5 * duration
+    late: list[tuple[float, float, str]] = []
     for choice in latitude_choices(latitude_argument, work.rules):
         at = passages_s(ahead, elapsed, choice)
-        shape = (choice, duration)
-        good = at[allowed(work.motion, ahead, elapsed, at, work.rules, shape) & (at >= earliest)]
-        before, after = good[good <= due_s], good[good > due_s]
-        if len(before):
-            return choice, float(before[-1]), ""
-        if len(after) and after[0] - due_s < _LATE_S:
-            return choice, float(after[0]), ""
+        may = allowed(work.motion, ahead, elapsed, at, work.rules, (choice, duration))
+        good = at[may & (at >= earliest)]
+        if (good <= due_s).any():
+            return choice, float(good[good <= due_s][-1]), ""
+        late += [(choice, float(good[0]), "")] if len(good) else []
+    if late:
+        return min(late, key=lambda item: item[1])
     return latitude_argument, max(due_s, earliest), "no chance to burn: forbidden intervals and shadow leave none"
 
 
