@@ -43,27 +43,27 @@ class Stations:
         return position.reshape(n, m, 3), velocity.reshape(n, m, 3)
 
 
-def read_stations(path: str | Path) -> Stations:
-    """The stations of a CSV file with the columns name, lat_deg, lon_deg (east) and height_m (WGS84)."""
+def read_stations(path: str | Path, what: str = "station") -> Stations:
+    """The stations (or `what` else stands on the ground) of a CSV file with the columns name, lat_deg, lon_deg (east) and height_m (WGS84)."""
     file = Path(path)
-    places = [_place(file, row) for row in read_rows(file, COLUMNS, "stations")]
+    places = [_place(file, row, what) for row in read_rows(file, COLUMNS, f"{what}s")]
     names = tuple(name for name, _ in places)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if not names or repeated:
-        raise OrbitError(f"{file}: {'repeats ' + ', '.join(repeated) if repeated else 'holds no station'}; correct it")
+        raise OrbitError(f"{file}: {'repeats ' + ', '.join(repeated) if repeated else f'holds no {what}'}; correct it")
     return Stations(names, np.stack([place for _, place in places]), str(file))
 
 
-def _place(file: Path, row: dict[str, str]) -> tuple[str, NDArray[np.float64]]:
+def _place(file: Path, row: dict[str, str], what: str) -> tuple[str, NDArray[np.float64]]:
     name = (row["name"] or "").strip()
     try:
         latitude, longitude, height = (float(row[column]) for column in COLUMNS[1:])
     except (TypeError, ValueError):
-        raise OrbitError(f"{file}: station {name!r} has a value that is no number ({row}); correct it") from None
+        raise OrbitError(f"{file}: {what} {name!r} has a value that is no number ({row}); correct it") from None
     low, high = _HEIGHTS_M
     if not (name and abs(latitude) <= 90 and -180 <= longitude <= 360 and low <= height <= high):
         raise OrbitError(
-            f"{file}: station {name!r} at {latitude} deg, {longitude} deg, {height} m is nowhere on Earth; "
+            f"{file}: {what} {name!r} at {latitude} deg, {longitude} deg, {height} m is nowhere on Earth; "
             "correct its name, degrees or metres"
         )
     return name, from_geodetic(np.radians(longitude), np.radians(latitude), height)

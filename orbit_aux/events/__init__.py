@@ -1,0 +1,1 @@
+"""When: eclipses, station passes, nodes, ground tracks, visits to sites, of any trajectory about the Earth."""
