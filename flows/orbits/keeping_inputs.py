@@ -1,0 +1,338 @@
+"""What keeping an orbit is given: a configuration of target, satellite, air and rules; an orbit; the manoeuvres that were executed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from calib import config
+from calib.config import Model
+from calib.errors import RequestError
+from orbit_aux.ccsds import read_oem, read_opm
+from orbit_aux.constants import EARTH_MU_M3S2
+from orbit_aux.errors import OrbitError
+from orbit_aux.motion.forces import Forces, Satellite
+from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc
+from orbit_aux.motion.propagate import propagate
+from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
+from orbit_aux.operations.calibration_of_manoeuvres import (
+    Executed,
+    Trend,
+    calibrate,
+    read_executed,
+    thruster_trend,
+    with_rises,
+)
+from orbit_aux.operations.keeping import Rules, Spacecraft, Target
+from orbit_aux.operations.manoeuvre_plan import LONGEST_LOOK_D
+from orbit_aux.operations.mean_motion import Atmosphere, MeanMotion, mean_motion
+from orbit_aux.operations.observation import ObservedArc, observe_arc
+from orbit_aux.operations.track import Grid, node_grid_longitude
+from orbit_aux.orbit import Orbit
+from orbit_aux.tables import read_rows
+from orbit_aux.time import Times
+
+_DAY_S = 86400.0
+# of an ephemeris, the last days are looked at; of one state, as many are propagated
+_ARC_S, _PROPAGATED_S = 7.0 * _DAY_S, 1.25 * _DAY_S
+_STEP_S = 60.0
+# an efficiency or a density known worse is not used
+_WORST_EFFICIENCY, _WORST_DENSITY = 0.05, 0.5
+# a few days after its orbit, a plan may begin
+_LONGEST_WAIT_S = 400.0 * _DAY_S
+
+
+class TargetSection(Model):
+    """The orbit to keep."""
+
+    revolutions: int = Field(ge=1, le=6800, description="of the repeat cycle")
+    days: int = Field(ge=1, le=400)
+    track_half_width_m: float = Field(gt=0, le=1e6, description="± at the equator, m")
+    grid_longitude_deg: float | None = Field(
+        default=None, ge=-360, le=360, description="of one ascending node; by default the grid runs through the orbit given"
+    )
+    node: Literal["ascending", "descending"] = "descending"
+    local_time_h: float = Field(ge=0, lt=24, description="mean solar, of that node")
+    local_time_half_width_min: float = Field(gt=0, le=180)
+    eccentricity_tolerance: float = Field(default=2e-4, gt=0, lt=0.1, description="distance from the frozen vector")
+
+
+class SatelliteSection(Model):
+    """The satellite and its thrusters."""
+
+    mass_kg: float = Field(gt=0, lt=1e5, description="with propellant")
+    drag_area_m2: float = Field(gt=0, lt=1e4)
+    drag_coefficient: float = Field(default=2.2, gt=0, le=10)
+    propellant_kg: float = Field(gt=0)
+    thrust_n: float = Field(gt=0)
+    specific_impulse_s: float = Field(gt=30)
+    longest_burn_s: float = Field(default=600.0, gt=0, le=86400)
+
+
+class AtmosphereSection(Model):
+    """The density expected: one value, or Harris-Priester with an activity."""
+
+    model: Literal["constant", "harris_priester"] = "harris_priester"
+    density_kgm3: float | None = Field(default=None, ge=0, lt=1e-6)
+    f107: float = Field(default=150.0, ge=50, le=500)
+    ap: float = Field(default=15.0, ge=0, le=500)
+    space_weather: str | None = Field(default=None, description="table utc,f107,ap beside this file, instead of f107 and ap")
+    scale: float = Field(default=1.0, gt=0, lt=100)
+    bulge_exponent: float = Field(default=4.0, ge=2, le=6)
+
+
+class Interval(Model):
+    """When no burn may be."""
+
+    start_utc: str
+    stop_utc: str
+    why: str = "payload programme"
+
+
+class RulesSection(Model):
+    """When and how one may burn."""
+
+    lead_h: float = Field(default=24.0, ge=0, description="from the start of the plan to the first burn")
+    spacing_h: float = Field(default=0.0, ge=0, description="between two manoeuvres")
+    forbidden: list[Interval] = []
+    forbidden_file: str | None = Field(default=None, description="table start_utc,stop_utc,why beside this file")
+    burns: Literal[1, 2] = 2
+    most_burns: int = Field(default=20, ge=2, le=1000)
+    retrograde: bool = True
+    burn_in_eclipse: bool = True
+    inclination: Literal["none", "window", "periodic"] = "window"
+    inclination_period_d: float = Field(default=182.625, ge=30)
+    used_share: float = Field(default=0.9, ge=0.1, le=1.0)
+    density_margin: float = Field(default=0.1, ge=0, lt=0.9)
+
+
+class MonitoringSection(Model):
+    """Thresholds of the daily page, amber then red."""
+
+    track_days: tuple[float, float] = (3.0, 0.5)
+    local_time_days: tuple[float, float] = (60.0, 7.0)
+    eccentricity_share: tuple[float, float] = (0.8, 1.0)
+    density_off: tuple[float, float] = (0.5, 2.0)
+    thrust_off: tuple[float, float] = (0.05, 0.15)
+    direction_deg: tuple[float, float] = (3.0, 10.0)
+    propellant_years: tuple[float, float] = (2.0, 0.5)
+    position_sigma_m: tuple[float, float] = (50.0, 500.0)
+    off_nadir_deg: tuple[float, float] = (1.0, 5.0)
+    rate_off_degs: tuple[float, float] = (0.02, 0.2)
+    stations: str | None = Field(default=None, description="table of stations beside this file, for the next passes")
+    pass_mask_deg: float = Field(default=5.0, ge=0, lt=90)
+    horizon_h: float = Field(default=24.0, gt=0, le=72, description="of the next events")
+
+
+class Keeping(Model):
+    """One orbit to keep; docs/orbit_keeping.md."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    source: str = ""
+    target: TargetSection
+    satellite: SatelliteSection
+    atmosphere: AtmosphereSection = AtmosphereSection()
+    rules: RulesSection = RulesSection()
+    monitoring: MonitoringSection = MonitoringSection()
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """Where the orbit is, and with what one counts from there."""
+
+    settings: Keeping
+    orbit: Orbit
+    observed: ObservedArc
+    motion: MeanMotion
+    start: MeanElements
+    target: Target
+    craft: Spacecraft
+    rules: Rules
+    executed: list[Executed]
+    trend: Trend | None
+    density_used: float
+    weather: SpaceWeather
+    notes: tuple[str, ...]
+
+
+def read_keeping(name: str) -> tuple[Keeping, Path]:
+    """A shipped configuration by name, or a file; and the folder beside which its files lie."""
+    path = config.find("keeping", name)
+    return config.load(Keeping, path), path.parent
+
+
+def situation(
+    name: str, orbit_file: Path, executed_file: Path | None, start_utc: str | None, duration_s: float
+) -> Situation:
+    """All that a plan or a daily page of `duration_s` from the start counts with."""
+    settings, folder = read_keeping(name)
+    weather = _weather(settings, folder)
+    orbit, notes = _orbit(orbit_file, settings, weather)
+    begin, end = _arc(orbit)
+    start = end if start_utc is None else _time(start_utc, "--start")
+    wait = float((start - end)[0])
+    if wait < 0 and float((start - begin)[0]) > 0:
+        end, wait = start, 0.0
+    if not 0 <= wait <= _LONGEST_WAIT_S:
+        raise RequestError(
+            f"--start {start.utc_strings(0)[0]}: {orbit_file} covers {begin.utc_strings(0)[0]} to {end.utc_strings(0)[0]}; give a start in it or up to 400 days later"
+        )
+    executed = [] if executed_file is None else read_executed(executed_file)
+    begin = Times(np.maximum(begin.tai_ns, (end + -_ARC_S).tai_ns))
+    satellite = settings.satellite
+    ballistic = satellite.drag_coefficient * satellite.drag_area_m2 / satellite.mass_kg
+    first = mean_of_arc(orbit, begin, Times(np.minimum((begin + 0.5 * _DAY_S).tai_ns, end.tai_ns)))
+    reach = float((start - begin)[0]) + duration_s + (LONGEST_LOOK_D + 2.0) * _DAY_S
+    motion = mean_motion(first, reach, _air(settings, weather), ballistic)
+    inside = [item for item in executed if begin.tai_ns[0] < item.time.tai_ns[0] < end.tai_ns[0]]
+    observed = observe_arc(orbit, motion, begin, end, [item.time for item in inside])
+    executed = _completed(executed, inside, observed)
+    trend = _trend(executed)
+    density = 1.0
+    if observed.density_sigma < _WORST_DENSITY and 0.05 < observed.density_factor < 20.0:
+        density = observed.density_factor
+    motion = replace(motion.scaled(density), corrections_rads=observed.corrections_rads)
+    now = motion.moved(observed.end, wait) if wait > 0 else observed.end
+    efficiency = trend.mean if trend is not None and trend.mean_sigma < _WORST_EFFICIENCY else 1.0
+    return Situation(
+        settings,
+        orbit,
+        observed,
+        motion,
+        now,
+        _target(settings, motion, now),
+        _spacecraft(settings, efficiency),
+        _rules(settings, folder),
+        executed,
+        trend,
+        density,
+        weather,
+        notes,
+    )
+
+
+def _orbit(path: Path, settings: Keeping, weather: SpaceWeather) -> tuple[Orbit, tuple[str, ...]]:
+    """The orbit of an OEM; that of an OPM, propagated for a day so that its mean elements can be told."""
+    if not _is_opm(path):
+        return read_oem(path), ()
+    parameters = read_opm(path)
+    craft = settings.satellite
+    satellite = Satellite(craft.mass_kg, craft.drag_area_m2, craft.drag_coefficient)
+    state = parameters.state.to("GCRF")
+    if not 6.5e6 < float(np.linalg.norm(state.position_m[0])) < 9e6:
+        raise OrbitError(
+            f"{path}: the state lies {np.linalg.norm(state.position_m[0]) / 1e3:.0f} km from the Earth's centre; a low orbit is wanted, check its units (km)"
+        )
+    # backwards in time is not propagated: the arc follows the state, and a plan begins at its end
+    times = state.times + np.arange(0.0, _PROPAGATED_S + _STEP_S, _STEP_S)
+    states = propagate(state, times, Forces(satellite=satellite, space_weather=weather), step_s=60.0)
+    named = (parameters.object_name, parameters.object_id)
+    orbit = Orbit(*named, "GCRF", times, states.position_m, states.velocity_ms, str(path))
+    hours = _PROPAGATED_S / 3600.0
+    return orbit, (f"one state only: propagated for {hours:.0f} h to tell its mean elements, the plan begins after them",)
+
+
+def _is_opm(path: Path) -> bool:
+    try:
+        head = path.read_bytes()[:65536].decode("utf-8", errors="replace")
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read ({error.strerror}); give an orbit, OEM or OPM") from None
+    return "CCSDS_OPM" in head or "<opm" in head
+
+
+def _arc(orbit: Orbit) -> tuple[Times, Times]:
+    """The last stretch of the ephemeris without a gap."""
+    first_ns, last_ns = orbit.segments[-1].useable_start_ns, orbit.segments[-1].useable_stop_ns
+    for segment in reversed(orbit.segments[:-1]):
+        if segment.useable_stop_ns < first_ns:
+            break
+        first_ns = segment.useable_start_ns
+    return Times(np.array([first_ns])), Times(np.array([last_ns]))
+
+
+def _time(text: str, what: str) -> Times:
+    try:
+        return Times.from_utc(text)
+    except OrbitError as error:
+        raise RequestError(f"{what}: {error}") from None
+
+
+def _weather(settings: Keeping, folder: Path) -> SpaceWeather:
+    air = settings.atmosphere
+    if air.model == "constant" and air.density_kgm3 is None:
+        raise RequestError(f"{settings.name}: atmosphere.density_kgm3 is missing; give it, or the model harris_priester")
+    if air.model == "harris_priester" and air.density_kgm3 is not None:
+        raise RequestError(
+            f"{settings.name}: atmosphere.density_kgm3 {air.density_kgm3} belongs to the model constant; remove it or change the model"
+        )
+    if air.space_weather is not None:
+        return read_space_weather(folder / air.space_weather)
+    return constant_space_weather(air.f107, air.ap)
+
+
+def _air(settings: Keeping, weather: SpaceWeather) -> Atmosphere:
+    air = settings.atmosphere
+    return Atmosphere(air.density_kgm3, weather, air.bulge_exponent, air.scale)
+
+
+def _target(settings: Keeping, motion: MeanMotion, now: MeanElements) -> Target:
+    wanted = settings.target
+    if wanted.grid_longitude_deg is None:
+        longitude = node_grid_longitude(motion, now, wanted.revolutions, wanted.days)
+    else:
+        longitude = math.radians(wanted.grid_longitude_deg)
+    grid = Grid(wanted.revolutions, wanted.days, longitude)
+    hours = wanted.local_time_h if wanted.node == "ascending" else (wanted.local_time_h + 12.0) % 24.0
+    return Target(
+        grid, wanted.track_half_width_m, hours, 60.0 * wanted.local_time_half_width_min, wanted.eccentricity_tolerance
+    )
+
+
+def _spacecraft(settings: Keeping, efficiency: float) -> Spacecraft:
+    given = settings.satellite
+    return Spacecraft(
+        given.mass_kg, given.propellant_kg, given.thrust_n, given.specific_impulse_s, given.longest_burn_s, efficiency
+    )
+
+
+def _rules(settings: Keeping, folder: Path) -> Rules:
+    given = settings.rules
+    rows = [(item.start_utc, item.stop_utc, item.why) for item in given.forbidden]
+    if given.forbidden_file is not None:
+        table = read_rows(folder / given.forbidden_file, ("start_utc", "stop_utc", "why"), "forbidden intervals")
+        rows += [(row["start_utc"] or "", row["stop_utc"] or "", row["why"] or "") for row in table]
+    forbidden = tuple((_time(start, "forbidden"), _time(stop, "forbidden"), why) for start, stop, why in rows)
+    return Rules(
+        given.lead_h * 3600.0,
+        given.spacing_h * 3600.0,
+        forbidden,
+        given.burns,
+        given.most_burns,
+        given.retrograde,
+        given.burn_in_eclipse,
+        given.inclination,
+        given.inclination_period_d * _DAY_S,
+        given.used_share,
+        given.density_margin,
+    )
+
+
+def _completed(executed: list[Executed], inside: list[Executed], observed: ObservedArc) -> list[Executed]:
+    """Manoeuvres inside the arc that nobody restituted, from the rise that the arc shows: dv = n da / 2."""
+    a = float(observed.end.semi_major_axis_m[0])
+    half_motion = 0.5 * math.sqrt(EARTH_MU_M3S2 / a**3)
+    told = iter(with_rises(inside, half_motion * observed.rises_m, half_motion * observed.rise_sigmas_m))
+    names = {id(item): next(told) for item in sorted(inside, key=lambda item: int(item.time.tai_ns[0]))}
+    return [names.get(id(item), item) for item in executed]
+
+
+def _trend(executed: list[Executed]) -> Trend | None:
+    known = [item for item in executed if item.restituted]
+    found = [calibrate(item) for item in known]
+    times = Times.concatenate([item.time for item in known])
+    return thruster_trend(times, np.array([item.ratio for item in found]), np.array([item.ratio_sigma for item in found]))
