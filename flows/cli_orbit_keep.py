@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 Config = Annotated[
-    str, typer.Argument(metavar="CONFIG.yaml", help="a name in configs/keeping or a .yaml file; see docs/orbit_keeping.md")
+    str,
+    typer.Argument(metavar="CONFIG.yaml", help="a name in configs/keeping or a .yaml file; see docs/orbit_keeping.md"),
 ]
 OrbitFile = Annotated[
     Path, typer.Option("--orbit", metavar="O.oem|O.opm", help="the restituted orbit (best: some days), or one state")
@@ -51,13 +52,17 @@ def orbit_daily(
     output: Output,
     executed: Executed = None,
     start: Start = None,
-    attitude: Annotated[Path | None, typer.Option(metavar="A.aem", help="attitude, judged against nadir pointing")] = None,
+    attitude: Annotated[
+        Path | None, typer.Option(metavar="A.aem", help="attitude, judged against nadir pointing")
+    ] = None,
     quality: Annotated[
         Path | None, typer.Option(metavar="summary.json", help="of the orbit's restitution: its verdict and sigma")
     ] = None,
     events: Annotated[
         Path | None,
-        typer.Option(metavar="EVENTS.csv", help="next events: columns start (or time, utc) and any others [default: computed]"),
+        typer.Option(
+            metavar="EVENTS.csv", help="next events: columns start (or time, utc) and any others [default: computed]"
+        ),
     ] = None,
 ) -> None:
     """Look at an orbit as every morning: drifts and margins, last manoeuvre, next events, orbit quality, propellant, attitude, alarms: daily.json,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _MONTH_S = YEAR_S / 12.0
 def write_keeping(
     name: str, orbit: Path, output: Path, executed: Path | None, start: str | None, months: float
 ) -> tuple[bool, list[str]]:
-    """Plan and write manoeuvres.csv, manoeuvres.opm, forecast.csv, summary.json and report.html (calibration.csv); returns whether it is feasible, and lines."""
+    """Plan and write manoeuvres.csv, manoeuvres.opm, forecast.csv, summary.json and report.html (calibration.csv); feasible or not, and lines."""
     from calib.report.sheet import page
     from flows.orbits.keeping_page import keeping_page
 
@@ -70,18 +71,40 @@ def next_extremes(plan: Plan) -> list[tuple[float, float]]:
         firsts.setdefault(burn.manoeuvre, int(burn.centre.tai_ns[0]))
     edges = [*firsts.values(), end]
     found = {}
-    for number, (low, high) in zip(firsts, zip(edges, edges[1:], strict=False), strict=False):
+    for number, (low, high) in zip(firsts, itertools.pairwise(edges), strict=True):
         track = plan.forecast.track_m[np.searchsorted(at, low) : np.searchsorted(at, high, side="right")]
         found[number] = (float(track.min()), float(track.max())) if len(track) else (np.nan, np.nan)
     return [found[burn.manoeuvre] for burn in plan.burns]
 
 
 def _manoeuvres(place: Situation, plan: Plan) -> str:
-    heads = (
-        "manoeuvre,burn,kind,why,ignition_utc,centre_utc,duration_s,dv_radial_ms,dv_along_ms,dv_cross_ms,asked_radial_ms,asked_along_ms,asked_cross_ms,"
-        "propellant_kg,mass_after_kg,latitude_argument_deg,semi_major_axis_before_m,semi_major_axis_after_m,inclination_before_deg,inclination_after_deg,"
-        "track_m,track_west_after_m,track_east_after_m,local_time_h,feasible,reason"
-    ).split(",")
+    heads = [
+        *(
+            "manoeuvre",
+            "burn",
+            "kind",
+            "why",
+            "ignition_utc",
+            "centre_utc",
+            "duration_s",
+            "dv_radial_ms",
+            "dv_along_ms",
+            "dv_cross_ms",
+            "asked_radial_ms",
+            "asked_along_ms",
+            "asked_cross_ms",
+        ),
+        *(
+            "propellant_kg",
+            "mass_after_kg",
+            "latitude_argument_deg",
+            "semi_major_axis_before_m",
+            "semi_major_axis_after_m",
+            "inclination_before_deg",
+            "inclination_after_deg",
+        ),
+        *("track_m", "track_west_after_m", "track_east_after_m", "local_time_h", "feasible", "reason"),
+    ]
     rows, counts = [], dict.fromkeys((burn.manoeuvre for burn in plan.burns), 0)
     for burn, (west, east) in zip(plan.burns, next_extremes(plan), strict=True):
         counts[burn.manoeuvre] += 1
@@ -104,9 +127,20 @@ def _manoeuvres(place: Situation, plan: Plan) -> str:
 def _forecast(place: Situation, plan: Plan) -> str:
     cast = plan.forecast
     mean = cast.mean
-    heads = (
-        "utc,track_m,local_time_h,local_time_deviation_s,semi_major_axis_m,inclination_deg,eccentricity_x,eccentricity_y,node_longitude_deg,propellant_kg"
-    ).split(",")
+    heads = [
+        *(
+            "utc",
+            "track_m",
+            "local_time_h",
+            "local_time_deviation_s",
+            "semi_major_axis_m",
+            "inclination_deg",
+            "eccentricity_x",
+            "eccentricity_y",
+            "node_longitude_deg",
+            "propellant_kg",
+        ),
+    ]
     late = place.target.local_time_deviation_s(cast.local_time_h)
     longitude = np.mod(np.degrees(place.motion.node_longitude(mean)) + 180.0, 360.0) - 180.0
     columns = [
@@ -126,7 +160,7 @@ def _forecast(place: Situation, plan: Plan) -> str:
 
 def calibration_table(place: Situation) -> str:
     """Executed manoeuvres with ratio and direction, empty where nobody restituted them."""
-    heads = "utc,planned_ms,restituted_ms,ratio,ratio_sigma,direction_deg,direction_sigma_deg".split(",")
+    heads = ("utc", "planned_ms", "restituted_ms", "ratio", "ratio_sigma", "direction_deg", "direction_sigma_deg")
     rows: list[list[object]] = []
     for item in place.executed:
         row: list[object] = [item.time.utc_strings(3)[0], float(np.linalg.norm(item.planned_ms))]
@@ -181,7 +215,11 @@ def summary_of(place: Situation, plan: Plan) -> dict[str, Any]:
         "delta_v_along_per_year_ms": sum(abs(float(burn.needed_ms[1])) for burn in done) / span_y,
         "propellant_used_kg": place.craft.propellant_kg - _left(plan, place),
         "propellant_left_kg": _left(plan, place),
-        "track_m": {"least": float(cast.track_m.min()), "greatest": float(cast.track_m.max()), "window": target.half_width_m},
+        "track_m": {
+            "least": float(cast.track_m.min()),
+            "greatest": float(cast.track_m.max()),
+            "window": target.half_width_m,
+        },
         "local_time_deviation_s": {
             "least": float(late.min()),
             "greatest": float(late.max()),
@@ -204,7 +242,9 @@ def mean_record(place: Situation) -> dict[str, float]:
         "frozen_eccentricity_y": place.motion.frozen_y,
         "node_longitude_deg": float(np.mod(np.degrees(place.motion.node_longitude(mean)[0]) + 180.0, 360.0) - 180.0),
         "local_time_h": float(place.motion.local_time_h(mean)[0]),
-        "decay_m_per_day": float(np.interp((mean.times - place.motion.epoch)[0], place.motion.decay_s, place.motion.decay_ms) * 86400.0),
+        "decay_m_per_day": float(
+            np.interp((mean.times - place.motion.epoch)[0], place.motion.decay_s, place.motion.decay_ms) * 86400.0
+        ),
     }
 
 
@@ -243,12 +283,16 @@ def _lines(place: Situation, plan: Plan, summary: dict[str, Any]) -> list[str]:
     ]
     seen = place.observed
     if np.isfinite(seen.density_factor):
-        lines.append(f"Density {seen.density_factor:.3f} ± {seen.density_sigma:.3f} of the model; used {place.density_used:.3f}")
+        lines.append(
+            f"Density {seen.density_factor:.3f} ± {seen.density_sigma:.3f} of the model; used {place.density_used:.3f}"
+        )
     if place.trend is not None:
         lines.append(
-            f"Thrusters give {place.trend.mean:.4f} ± {place.trend.mean_sigma:.4f} of the plan ({place.trend.count} manoeuvres); used {place.craft.efficiency:.4f}"
+            f"Thrusters give {place.trend.mean:.4f} ± {place.trend.mean_sigma:.4f} of the plan ({place.trend.count} done); used {place.craft.efficiency:.4f}"
         )
-    for burn in plan.burns[:1]:
-        lines.append(f"Next: {burn.ignition.utc_strings(0)[0]}, {np.linalg.norm(burn.needed_ms):.4f} m/s, {burn.why}")
+    lines += [
+        f"Next: {burn.ignition.utc_strings(0)[0]}, {np.linalg.norm(burn.needed_ms):.4f} m/s, {burn.why}"
+        for burn in plan.burns[:1]
+    ]
     lines += [*place.notes, *(f"Against it: {reason}" for reason in plan.reasons[:5])]
     return [*lines, f"Verdict: {summary['verdict']}"]

@@ -54,7 +54,10 @@ class TargetSection(Model):
     days: int = Field(ge=1, le=400)
     track_half_width_m: float = Field(gt=0, le=1e6, description="± at the equator, m")
     grid_longitude_deg: float | None = Field(
-        default=None, ge=-360, le=360, description="of one ascending node; by default the grid runs through the orbit given"
+        default=None,
+        ge=-360,
+        le=360,
+        description="of one ascending node; by default the grid runs through the orbit given",
     )
     node: Literal["ascending", "descending"] = "descending"
     local_time_h: float = Field(ge=0, lt=24, description="mean solar, of that node")
@@ -81,7 +84,9 @@ class AtmosphereSection(Model):
     density_kgm3: float | None = Field(default=None, ge=0, lt=1e-6)
     f107: float = Field(default=150.0, ge=50, le=500)
     ap: float = Field(default=15.0, ge=0, le=500)
-    space_weather: str | None = Field(default=None, description="table utc,f107,ap beside this file, instead of f107 and ap")
+    space_weather: str | None = Field(
+        default=None, description="table utc,f107,ap beside this file, instead of f107 and ap"
+    )
     scale: float = Field(default=1.0, gt=0, lt=100)
     bulge_exponent: float = Field(default=4.0, ge=2, le=6)
 
@@ -180,7 +185,7 @@ def situation(
         end, wait = start, 0.0
     if not 0 <= wait <= _LONGEST_WAIT_S:
         raise RequestError(
-            f"--start {start.utc_strings(0)[0]}: {orbit_file} covers {begin.utc_strings(0)[0]} to {end.utc_strings(0)[0]}; give a start in it or up to 400 days later"
+            f"--start {start.utc_strings(0)[0]}: {orbit_file} covers {begin.utc_strings(0)[0]} to {end.utc_strings(0)[0]}; start in it or within 400 days"
         )
     executed = [] if executed_file is None else read_executed(executed_file)
     begin = Times(np.maximum(begin.tai_ns, (end + -_ARC_S).tai_ns))
@@ -234,7 +239,9 @@ def _orbit(path: Path, settings: Keeping, weather: SpaceWeather) -> tuple[Orbit,
     named = (parameters.object_name, parameters.object_id)
     orbit = Orbit(*named, "GCRF", times, states.position_m, states.velocity_ms, str(path))
     hours = _PROPAGATED_S / 3600.0
-    return orbit, (f"one state only: propagated for {hours:.0f} h to tell its mean elements, the plan begins after them",)
+    return orbit, (
+        f"one state only: propagated for {hours:.0f} h to tell its mean elements, the plan begins after them",
+    )
 
 
 def _is_opm(path: Path) -> bool:
@@ -265,7 +272,9 @@ def _time(text: str, what: str) -> Times:
 def _weather(settings: Keeping, folder: Path) -> SpaceWeather:
     air = settings.atmosphere
     if air.model == "constant" and air.density_kgm3 is None:
-        raise RequestError(f"{settings.name}: atmosphere.density_kgm3 is missing; give it, or the model harris_priester")
+        raise RequestError(
+            f"{settings.name}: atmosphere.density_kgm3 is missing; give it, or the model harris_priester"
+        )
     if air.model == "harris_priester" and air.density_kgm3 is not None:
         raise RequestError(
             f"{settings.name}: atmosphere.density_kgm3 {air.density_kgm3} belongs to the model constant; remove it or change the model"
@@ -326,7 +335,9 @@ def _completed(executed: list[Executed], inside: list[Executed], observed: Obser
     """Manoeuvres inside the arc that nobody restituted, from the rise that the arc shows: dv = n da / 2."""
     a = float(observed.end.semi_major_axis_m[0])
     half_motion = 0.5 * math.sqrt(EARTH_MU_M3S2 / a**3)
-    told = iter(with_rises(inside, half_motion * observed.rises_m, half_motion * observed.rise_sigmas_m))
+    told = iter(
+        with_rises(inside, (half_motion * observed.rises_m).tolist(), (half_motion * observed.rise_sigmas_m).tolist())
+    )
     names = {id(item): next(told) for item in sorted(inside, key=lambda item: int(item.time.tai_ns[0]))}
     return [names.get(id(item), item) for item in executed]
 
@@ -335,4 +346,6 @@ def _trend(executed: list[Executed]) -> Trend | None:
     known = [item for item in executed if item.restituted]
     found = [calibrate(item) for item in known]
     times = Times.concatenate([item.time for item in known])
-    return thruster_trend(times, np.array([item.ratio for item in found]), np.array([item.ratio_sigma for item in found]))
+    return thruster_trend(
+        times, np.array([item.ratio for item in found]), np.array([item.ratio_sigma for item in found])
+    )

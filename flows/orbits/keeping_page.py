@@ -82,7 +82,9 @@ def calibrations(place: Situation) -> Table:
             row += [f"{np.degrees(found.direction_rad):.2f} ± {np.degrees(found.direction_sigma_rad):.2f}"]
         rows.append([*row, *["-"] * (5 - len(row))])
     return Table(
-        "Executed manoeuvres, the latest", ("middle", "planned m/s", "restituted m/s", "ratio", "direction off, deg"), rows
+        "Executed manoeuvres, the latest",
+        ("middle", "planned m/s", "restituted m/s", "ratio", "direction off, deg"),
+        rows,
     )
 
 
@@ -107,7 +109,9 @@ def _next(plan: Plan) -> Table:
 
 
 def _reasons(plan: Plan) -> Table:
-    return Table("What stands against the plan", ("", "reason"), [[str(n), text] for n, text in enumerate(plan.reasons[:20], 1)])
+    return Table(
+        "What stands against the plan", ("", "reason"), [[str(n), text] for n, text in enumerate(plan.reasons[:20], 1)]
+    )
 
 
 def _plots(place: Situation, plan: Plan) -> list[Plot]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,13 @@ class Executed:
         size = float(np.linalg.norm(self.planned_ms))
         label = self.time.utc_strings(0)[0]
         if not 0 < size < _GREATEST_MS or float(np.nan_to_num(np.abs(self.restituted_ms)).max()) > _GREATEST_MS:
-            raise OrbitError(f"manoeuvre of {label}: planned {size:.6g} m/s; give m/s above 0 and below {_GREATEST_MS:g}")
+            raise OrbitError(
+                f"manoeuvre of {label}: planned {size:.6g} m/s; give m/s above 0 and below {_GREATEST_MS:g}"
+            )
         if np.isfinite(self.restituted_ms).all() and not 0 < self.sigma_ms < np.inf:
-            raise OrbitError(f"manoeuvre of {label}: sigma_ms {self.sigma_ms}; give the sigma of a component in m/s, above 0")
+            raise OrbitError(
+                f"manoeuvre of {label}: sigma_ms {self.sigma_ms}; give the sigma of a component in m/s, above 0"
+            )
 
     @property
     def restituted(self) -> bool:
@@ -127,7 +132,7 @@ def read_executed(path: str | Path) -> list[Executed]:
         except OrbitError as error:
             raise OrbitError(f"{file}, row {number}: {error}") from None
     found.sort(key=lambda item: int(item.time.tai_ns[0]))
-    repeated = [a for a, b in zip(found, found[1:], strict=False) if a.time == b.time]
+    repeated = [a for a, b in itertools.pairwise(found) if a.time == b.time]
     if repeated:
         raise OrbitError(f"{file}: two manoeuvres at {repeated[0].time.utc_strings(0)[0]}; give each once")
     return found

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def first_exit(
-    elapsed_s: Array, deviation: Array, near: float, far: float, recovery_s: float = 0.0
-) -> float | None:
+def first_exit(elapsed_s: Array, deviation: Array, near: float, far: float, recovery_s: float = 0.0) -> float | None:
     """When the deviation first leaves its window, s; None if it does not. What begins outside has `recovery_s` to come in by itself.
 
     `near` is the half width on the side to which the deviation bends, where kicks are due; `far` that on the other, which kicks aim at from within.

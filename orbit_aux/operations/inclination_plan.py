@@ -43,10 +43,9 @@ def inclination_turns(
     return _by_window(_still(start, motion, span_s + look), start, span_s, look, target, rules)
 
 
-def _periodic(
-    calm: MeanMotion, start: MeanElements, span_s: float, target: Target, rules: Rules
-) -> list[PlannedTurn]:
-    now, turns = start, []
+def _periodic(calm: MeanMotion, start: MeanElements, span_s: float, target: Target, rules: Rules) -> list[PlannedTurn]:
+    now = start
+    turns: list[PlannedTurn] = []
     period = rules.inclination_period_s
     wait = max(rules.lead_s, _STEP_S)
     while float((now.times - start.times)[0]) + wait < span_s:
@@ -63,7 +62,8 @@ def _periodic(
 def _by_window(
     calm: MeanMotion, start: MeanElements, span_s: float, look_s: float, target: Target, rules: Rules
 ) -> list[PlannedTurn]:
-    now, turns = start, []
+    now = start
+    turns: list[PlannedTurn] = []
     width = rules.used_share * target.local_time_half_width_s
     while True:
         left = span_s - float((now.times - start.times)[0])
@@ -83,7 +83,9 @@ def _by_window(
 
 def _still(start: MeanElements, motion: MeanMotion, duration_s: float) -> MeanMotion:
     """The same surroundings without air, on coarse nodes; the Moon's fortnight is no matter for years."""
-    calm = mean_motion(start, duration_s, Atmosphere(0.0), 0.0, love_number=motion.love_number, j4=motion.j4, grid_s=_DAY_S)
+    calm = mean_motion(
+        start, duration_s, Atmosphere(0.0), 0.0, love_number=motion.love_number, j4=motion.j4, grid_s=_DAY_S
+    )
     return replace(calm, corrections_rads=motion.corrections_rads)
 
 
@@ -93,7 +95,9 @@ def _gain(mean: MeanElements, calm: MeanMotion) -> float:
 
 def _cycle_s(start: MeanElements, target: Target) -> float:
     """Length of a parabola of local time across the window."""
-    rate = solar_inclination_rate(float(start.semi_major_axis_m[0]), float(start.inclination_rad[0]), target.local_time_h)
+    rate = solar_inclination_rate(
+        float(start.semi_major_axis_m[0]), float(start.inclination_rad[0]), target.local_time_h
+    )
     bend = abs(rate * local_time_gain(float(start.inclination_rad[0]), float(secular_rates(start)[0][0])))
     cycle = 5.0 * np.sqrt(target.local_time_half_width_s / max(bend, 1e-30))
     return float(np.clip(cycle, _SHORTEST_LOOK_S, _LONGEST_LOOK_S))

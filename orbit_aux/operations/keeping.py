@@ -49,7 +49,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Spacecraft:
-    """Mass with propellant (kg), propellant that may be used (kg), thrust (N), specific impulse (s), longest burn (s), what a thruster gives of what is asked."""
+    """Mass with propellant (kg), propellant that may be used (kg), thrust (N), specific impulse (s), longest burn (s), what thrusters give of what is asked."""
 
     mass_kg: float
     propellant_kg: float
@@ -63,11 +63,9 @@ class Spacecraft:
             raise OrbitError(
                 f"{self.propellant_kg} kg of propellant in {self.mass_kg} kg: give a mass in kg, and less propellant than that"
             )
-        if not (
-            0 < self.thrust_n < 1e5 and 30 < self.specific_impulse_s < 1e5 and 0 < self.longest_burn_s <= 86_400
-        ):
+        if not (0 < self.thrust_n < 1e5 and 30 < self.specific_impulse_s < 1e5 and 0 < self.longest_burn_s <= 86_400):
             raise OrbitError(
-                f"thrust {self.thrust_n} N, specific impulse {self.specific_impulse_s} s, longest burn {self.longest_burn_s} s: give N, s above 30, and up to a day"
+                f"thrust {self.thrust_n} N, specific impulse {self.specific_impulse_s} s, longest burn {self.longest_burn_s} s: give N, s over 30, up to a day"
             )
         if not 0.2 <= self.efficiency <= 2.0:
             raise OrbitError(f"thruster efficiency {self.efficiency}: give given over asked, near 1")
@@ -105,7 +103,7 @@ class Rules:
             )
         if not (0.1 <= self.used_share <= 1 and 0 <= self.density_margin < 0.9 and self.inclination_period_s >= 86_400):
             raise OrbitError(
-                f"used share {self.used_share}, density margin {self.density_margin}, period {self.inclination_period_s} s: give 0.1 to 1, 0 to 0.9, a day or more"
+                f"used share {self.used_share}, density margin {self.density_margin}, period {self.inclination_period_s} s: 0.1 to 1, 0 to 0.9, a day or more"
             )
         for start, stop, why in self.forbidden:
             if (stop - start)[0] <= 0:

@@ -45,9 +45,7 @@ def plan_manoeuvres(
     as it can; without propellant the orbit drifts.
     """
     if len(start.times) != 1 or not (stop - start.times)[0] > 0:
-        raise OrbitError(
-            f"a plan from {start.times!r} to {stop!r}: give one start and a later stop"
-        )
+        raise OrbitError(f"a plan from {start.times!r} to {stop!r}: give one start and a later stop")
     work = _Work(motion, target, craft, rules, start.times, stop, start, craft.mass_kg, craft.propellant_kg)
     turns = inclination_turns(start, motion, stop, target, rules)
     while work.left_s > 0 and len(work.burns) < _MOST_BURNS:
@@ -280,9 +278,22 @@ def _burn(work: _Work, kind: str, why: str, impulse: tuple[float, float, float],
     ignition = before.times + -0.5 * duration
     work.burns.append(
         Burn(
-            work.manoeuvres, kind, why, before.times, ignition, duration, needed, asked, used, work.mass_kg, u,
-            before, after, track, why_not,
-        )  # fmt: skip
+            work.manoeuvres,
+            kind,
+            why,
+            before.times,
+            ignition,
+            duration,
+            needed,
+            asked,
+            used,
+            work.mass_kg,
+            u,
+            before,
+            after,
+            track,
+            why_not,
+        )
     )
 
 
@@ -306,4 +317,3 @@ def _reasons(burns: list[Burn], forecast: Forecast, target: Target) -> list[str]
 def _joined(paths: list[MeanElements]) -> MeanElements:
     times = Times.concatenate([path.times for path in paths])
     return MeanElements(times, **{name: np.concatenate([getattr(path, name) for path in paths]) for name in ELEMENTS})
-

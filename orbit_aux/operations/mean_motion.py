@@ -102,7 +102,9 @@ class MeanMotion:
         times = start.times + elapsed_s
         ex, ey = np.full(size, start.eccentricity_x[0]), np.full(size, start.eccentricity_y[0])
         inclination, first_node = np.full(size, start.inclination_rad[0]), float(start.node_rad[0])
-        frames = [(_rows(self.grid_s, vectors, after), np.interp(after, self.grid_s, pull)) for vectors, pull in self.bodies]
+        frames = [
+            (_rows(self.grid_s, vectors, after), np.interp(after, self.grid_s, pull)) for vectors, pull in self.bodies
+        ]
         now = MeanElements(times, a, ex, ey, inclination, np.full(size, first_node), np.zeros(size))
         node_rate, perigee_rate, rate = secular_rates(now, self.j4)
         node = first_node + _sum(elapsed_s, node_rate)
@@ -186,20 +188,19 @@ def mean_motion(
             f"mean motion over {duration_s} s with Cd A / m {ballistic_m2kg} m2/kg: give one start, up to 45 years, and m2/kg of 0 to 10"
         )
     epoch = start.times
-    grid = np.arange(int(duration_s / grid_s) + 3) * grid_s
+    grid: Array = np.arange(int(duration_s / grid_s) + 3, dtype=np.float64) * grid_s
     bodies = tuple(
-        _seen(epoch + grid, position, mu) for position, mu in ((sun_position, SUN_MU_M3S2), (moon_position, MOON_MU_M3S2))
+        _seen(epoch + grid, position, mu)
+        for position, mu in ((sun_position, SUN_MU_M3S2), (moon_position, MOON_MU_M3S2))
     )
     ut1 = epoch.ut1(packaged_earth_orientation().at(epoch).ut1_minus_tai_s)
     a = float(start.semi_major_axis_m[0])
     frozen_y = _frozen(a, float(start.inclination_rad[0]))
-    decay_s = np.arange(int(duration_s / _DRAG_GRID_S) + 3) * _DRAG_GRID_S
+    decay_s: Array = np.arange(int(duration_s / _DRAG_GRID_S) + 3, dtype=np.float64) * _DRAG_GRID_S
     decay_ms, height = _decay(start, decay_s, atmosphere, ballistic_m2kg, frozen_y)
     sidereal = float(erfa.gst06a(*ut1, *epoch.tt())[0])
     hours = float(local_time_h(start)[0] - (start.node_rad[0] - sidereal) * 12.0 / np.pi)
-    return MeanMotion(
-        epoch, grid, bodies, decay_s, decay_ms, height, a, sidereal, hours, love_number, j4, frozen_y
-    )  # fmt: skip
+    return MeanMotion(epoch, grid, bodies, decay_s, decay_ms, height, a, sidereal, hours, love_number, j4, frozen_y)
 
 
 def row_of(mean: MeanElements, row: int) -> MeanElements:

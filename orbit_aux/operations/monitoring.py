@@ -39,7 +39,9 @@ class Alarm:
             raise OrbitError(f"alarm level {self.level!r}: use one of {', '.join(LEVELS)}")
 
 
-def judged(name: str, value: float, thresholds: tuple[float, float], unit: str, text: str, *, low: bool = False) -> Alarm:
+def judged(
+    name: str, value: float, thresholds: tuple[float, float], unit: str, text: str, *, low: bool = False
+) -> Alarm:
     """The alarm of a value: red beyond the second threshold, amber beyond the first; `low`: beyond means below. NaN is amber: nobody knows."""
     amber, red = thresholds
     sign = -1.0 if low else 1.0

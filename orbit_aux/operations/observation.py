@@ -95,9 +95,7 @@ class _Fit:
     residual_rms_m: float
 
 
-def _fitted(
-    orbit: Orbit, motion: MeanMotion, first: MeanElements, sample_s: Array, impulses: Sequence[Times]
-) -> _Fit:
+def _fitted(orbit: Orbit, motion: MeanMotion, first: MeanElements, sample_s: Array, impulses: Sequence[Times]) -> _Fit:
     """`first` is at the first sample."""
     seen = mean_elements(orbit.at(first.times + sample_s))
     model = motion.coast(first, sample_s)

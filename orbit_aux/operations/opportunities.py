@@ -91,7 +91,11 @@ def _in_shadow(
     radius = np.interp(at_s, elapsed_s, mean.semi_major_axis_m)
     c, s = np.cos(latitude_argument_rad), np.sin(latitude_argument_rad)
     place = np.stack(
-        [c * np.cos(node) - s * np.cos(i) * np.sin(node), c * np.sin(node) + s * np.cos(i) * np.cos(node), s * np.sin(i)],
+        [
+            c * np.cos(node) - s * np.cos(i) * np.sin(node),
+            c * np.sin(node) + s * np.cos(i) * np.cos(node),
+            s * np.sin(i),
+        ],
         axis=1,
     )
     after = float((mean.times[0] - motion.epoch)[0]) + at_s

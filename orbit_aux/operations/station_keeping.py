@@ -63,7 +63,9 @@ def track_deadband(
     Excess da0 = sqrt(4 b |adot| / K), cycle 4 sqrt(b / (K |adot|)); the impulse raises from -da0 to da0, dv = n (2 da0) / 2.
     """
     if not (decay_ms < 0 < half_width_m):
-        raise OrbitError(f"decay of {decay_ms} m/s in a window of ± {half_width_m} m: give a negative rate and m above 0")
+        raise OrbitError(
+            f"decay of {decay_ms} m/s in a window of ± {half_width_m} m: give a negative rate and m above 0"
+        )
     gain = track_gain(semi_major_axis_m, radius_m, turn_rads)
     motion = np.sqrt(mu_m3s2 / semi_major_axis_m**3)
     excess = float(np.sqrt(4.0 * half_width_m * -decay_ms / gain))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orbit_aux.constants import EARTH_RADIUS_M
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import MeanElements, secular_rates
-from orbit_aux.operations.mean_motion import MeanMotion
+from orbit_aux.operations.mean_motion import ELEMENTS, MeanMotion
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 
@@ -36,7 +36,7 @@ class Grid:
         if np.gcd(self.revolutions, self.days) != 1:
             common = int(np.gcd(self.revolutions, self.days))
             raise OrbitError(
-                f"{self.revolutions} revolutions in {self.days} days repeat after {self.days // common}: give {self.revolutions // common} and {self.days // common}"
+                f"{self.revolutions} revolutions in {self.days} days repeat after {self.days // common}: give them without {common}"
             )
 
     def deviation_m(self, longitude_rad: Array) -> Array:
@@ -68,15 +68,18 @@ def drift_by(mean: MeanElements, grid: Grid, j4: float | None = None) -> tuple[f
     The first counts the Earth's turn as one against the mean Sun; the second is -K of the laws.
     """
     steps = (0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1e-5), (0.0, -1e-5)
+    a, x, y, i, node, u = (float(getattr(mean, name)[0]) for name in ELEMENTS)
     moved = MeanElements(
         mean.times[np.zeros(5, dtype=int)],
-        mean.semi_major_axis_m[0] + np.array([step[0] for step in steps]),
-        *(np.full(5, float(values[0])) for values in (mean.eccentricity_x, mean.eccentricity_y)),
-        mean.inclination_rad[0] + np.array([step[1] for step in steps]),
-        *(np.full(5, float(values[0])) for values in (mean.node_rad, mean.latitude_argument_rad)),
+        np.array([a + step[0] for step in steps]),
+        np.full(5, x),
+        np.full(5, y),
+        np.array([i + step[1] for step in steps]),
+        np.full(5, node),
+        np.full(5, u),
     )
-    node, _, rate = secular_rates(moved, j4)
-    speed = EARTH_RADIUS_M / grid.revolutions * (grid.days * rate + grid.revolutions * node)
+    node_rate, _, rate = secular_rates(moved, j4)
+    speed = EARTH_RADIUS_M / grid.revolutions * (grid.days * rate + grid.revolutions * node_rate)
     return float(speed[0]), float(speed[1] - speed[2]) / 2.0, float(speed[3] - speed[4]) / 2e-5
 
 
