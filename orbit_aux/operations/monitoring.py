@@ -45,7 +45,9 @@ def judged(
     """The alarm of a value: red beyond the second threshold, amber beyond the first; `low`: beyond means below. NaN is amber: nobody knows."""
     amber, red = thresholds
     sign = -1.0 if low else 1.0
-    if not np.isfinite(value) and not (low and value == np.inf):
+    if sign * amber > sign * red:
+        raise OrbitError(f"{name}: thresholds amber {amber:g} and red {red:g} stand the wrong way round; exchange them")
+    if np.isnan(value):
         level = "amber"
     elif sign * value > sign * red:
         level = "red"

@@ -25,6 +25,8 @@ _RATE_S, _WAVES_S, _DENSITY_S = 0.9 * 86400.0, 1.4 * 86400.0, 1.9 * 86400.0
 _SHORTEST_S = 12_000.0
 # how far from the middle of a piece its rate is taken
 _HALF_STEP_S = 3000.0
+# a factor of density known worse does not carry the elements to the end
+_WORST_DENSITY = 0.5
 # share of density by which its effect is found
 _DENSER = 0.1
 
@@ -67,6 +69,9 @@ def observe_arc(
     sample_s = np.arange(0.0, span_s, _SAMPLE_S)
     first, last = (mean_of_arc(orbit, *pieces[place]) for place in (0, -1))
     fit = _fitted(orbit, motion, motion.moved(first, float((start - first.times)[0])), sample_s, inside)
+    density, sigma = fit.density
+    if sigma < _WORST_DENSITY and density > 0:
+        motion = motion.scaled(density)
     corrections = (0.0, 0.0)
     if span_s > _RATE_S:
         ends = float((last.times - start)[0]) + _HALF_STEP_S * np.array([-1.0, 1.0])
