@@ -36,10 +36,14 @@ def kick(elapsed_s: Array, deviation: Array, half_width: float, recovery_s: floa
 
     Where the deviation bends upward: the greatest slope s of a line with deviation - s t >= -half_width ever after; then -s. Bent downward, mirrored.
     """
-    sense = _sense(elapsed_s, deviation)
-    later = elapsed_s > max(recovery_s if abs(deviation[0]) > half_width else 0.0, 0.0)
-    slopes = (sense * deviation[later] + half_width) / elapsed_s[later]
-    return float(-sense * slopes.min())
+    bent, after = _sense(elapsed_s, deviation) * deviation, elapsed_s > 0.0
+    # what is beyond the far edge goes no farther, and is back in time
+    lost = bent[0] < -half_width
+    slopes = [(bent[after] + max(half_width, -bent[0])) / elapsed_s[after]]
+    if lost:
+        back = elapsed_s > recovery_s
+        slopes.append((bent[back] + half_width) / elapsed_s[back])
+    return float(-_sense(elapsed_s, deviation) * min(values.min() for values in slopes))
 
 
 def centring_kick(elapsed_s: Array, deviation: Array) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,10 +121,12 @@ def _next(work: _Work, turns: list[PlannedTurn]) -> None:
     ahead = work.coast(elapsed)
     track = track_deviation(work.motion, ahead, work.target.grid)
     aimed = work.rules.used_share * work.target.half_width_m
+    # without burns against the motion one waits until the air turns the track back
+    far = work.target.half_width_m if work.rules.retrograde else np.inf
     # after a manoeuvre that fetches the track from afar one waits for it
     fetched = work.last_manoeuvre == work.now.times
     patience = look_s if fetched else _RECOVERY_SHARE * work.cycle_s
-    leaving = None if work.dry else first_exit(elapsed, track, aimed, work.target.half_width_m, patience)
+    leaving = None if work.dry else first_exit(elapsed, track, aimed, far, patience)
     turning = float((turns[0].time - work.now.times)[0]) if turns and not work.dry else np.inf
     due = min(np.inf if leaving is None else leaving, turning)
     if due >= min(work.left_s, look_s):
@@ -139,7 +141,10 @@ def _next(work: _Work, turns: list[PlannedTurn]) -> None:
 def _hold_track(work: _Work, ahead: MeanElements, elapsed: Array, due_s: float) -> None:
     """An along-track manoeuvre at the last chance before the track leaves its window at `due_s`."""
     guess = row_of(ahead, int(np.searchsorted(elapsed, due_s, side="right")) - 1)
-    needed = _track_kick(work, max(due_s, work.earliest_s))
+    # how much is needed decides little of when: a guess from the way ahead does
+    later = elapsed >= min(due_s, elapsed[-2])
+    track = track_deviation(work.motion, ahead, work.target.grid)
+    needed = _impulse(work, guess, elapsed[later] - elapsed[later][0], track[later])
     speed = float(np.sqrt(EARTH_MU_M3S2 / guess.semi_major_axis_m[0]))
     error = (float(guess.eccentricity_x[0]), float(guess.eccentricity_y[0]) - work.motion.frozen_y)
     total_s = _burn_time(work, needed)
@@ -162,6 +167,11 @@ def _track_kick(work: _Work, when_s: float) -> float:
     elapsed = np.linspace(0.0, look_s, _STEPS + 1)
     motion = work.motion if work.rules.density_margin == 0 else work.motion.scaled(1.0 - work.rules.density_margin)
     track = track_deviation(work.motion, motion.coast(begin, elapsed), work.target.grid)
+    return _impulse(work, begin, elapsed, track)
+
+
+def _impulse(work: _Work, begin: MeanElements, elapsed: Array, track: Array) -> float:
+    """Impulse along the track (m/s) at the first of the times, where the track is as told without it."""
     rate = kick(elapsed, track, work.rules.used_share * work.target.half_width_m, _RECOVERY_SHARE * work.cycle_s)
     by_axis = drift_by(begin, work.target.grid, work.motion.j4)[1]
     return _along(begin, rate / by_axis)
@@ -199,10 +209,14 @@ def _chance(
     """Latitude argument and time (s from now) of the last chance to burn before `due_s`, else of the first one after it; and what stands against it."""
     duration = min(total_s, work.craft.longest_burn_s)
     earliest = work.earliest_s + 0.5 * duration
+    half_turn = np.pi / float(secular_rates(work.now, work.motion.j4)[2][0]) * (work.rules.burns - 1)
+    anywhere = replace(work.rules, eclipse=True)
     late: list[tuple[float, float, str]] = []
     for choice in latitude_choices(latitude_argument, work.rules):
         at = passages_s(ahead, elapsed, choice)
         may = allowed(work.motion, ahead, elapsed, at, work.rules, (choice, duration))
+        # the second burn, half a revolution later, has to find its place too
+        may &= allowed(work.motion, ahead, elapsed, at + half_turn, anywhere, (choice, duration))
         good = at[may & (at >= earliest)]
         if (good <= due_s).any():
             return choice, float(good[good <= due_s][-1]), ""
@@ -239,6 +253,9 @@ def _carry_out(
         if work.dry:
             break
     work.last_manoeuvre = work.now.times
+    if work.burns[-1].after is work.burns[-1].before and not work.dry:
+        # what could not be done now is tried again a cycle later
+        work.go_to(work.cycle_s)
 
 
 def _to_next(work: _Work, latitude_argument: float, duration_s: float) -> float | None:
