@@ -18,8 +18,8 @@ Executed = Annotated[
     Path | None,
     typer.Option(
         "--executed",
-        metavar="FILE.csv",
-        help="manoeuvres done: utc (middle), planned_radial_ms, planned_along_ms, planned_cross_ms and, if restituted, restituted_..._ms and sigma_ms",
+        metavar="FILE.csv|FILE.opm",
+        help="manoeuvres done: an OPM of the plan, or utc (middle), planned_radial_ms, ..along.., ..cross.. and, if known, restituted_.._ms, sigma_ms",
     ),
 ]
 Start = Annotated[

@@ -52,6 +52,15 @@ class DailyFiles:
     events: Path | None = None
 
 
+@dataclass(frozen=True)
+class _Quality:
+    """What a restitution said of its orbit."""
+
+    verdict: str
+    sigma_m: float
+    reasons: str
+
+
 @dataclass(frozen=True, eq=False)
 class Day:
     """All that the page shows."""
@@ -72,8 +81,9 @@ def write_daily(name: str, orbit: Path, output: Path, files: DailyFiles, start: 
     from flows.orbits.daily_page import daily_page
 
     check_output(output)
+    quality = None if files.quality is None else _read_quality(files.quality)
     place = situation(name, orbit, files.executed, start, _YEAR_SHARE * YEAR_S)
-    day = _day(place, name, files)
+    day = _day(place, name, files, quality)
     level = max((alarm.level for alarm in day.alarms), key=LEVELS.index)
     given = {"orbit": orbit, **vars(files)}
     summary = _summary(day, level) | {"inputs": record(place.start.times, given)}
@@ -84,7 +94,7 @@ def write_daily(name: str, orbit: Path, output: Path, files: DailyFiles, start: 
     return level == "red", _lines(day, level)
 
 
-def _day(place: Situation, name: str, files: DailyFiles) -> Day:
+def _day(place: Situation, name: str, files: DailyFiles, quality: _Quality | None) -> Day:
     settings = place.settings.monitoring
     found = margins(place.motion, place.start, place.target)
     yearly, next_burn = _yearly(place)
@@ -102,7 +112,7 @@ def _day(place: Situation, name: str, files: DailyFiles) -> Day:
             f"{place.craft.propellant_kg:.3g} kg at {yearly:.3g} kg a year",
             low=True,
         ),
-        *(_quality_alarms(place, files.quality) if files.quality is not None else ()),
+        *(_quality_alarms(place, quality) if quality is not None else ()),
         *(_pointing_alarms(place, seen) if seen is not None else ()),
     ]
     events = _events(place, read_keeping(name)[1]) if files.events is None else _listed(files.events, place)
@@ -183,23 +193,26 @@ def _thruster_alarms(place: Situation) -> list[Alarm]:
     ]
 
 
-def _quality_alarms(place: Situation, path: Path) -> list[Alarm]:
-    """Of the orbit, by the summary that its restitution left."""
+def _read_quality(path: Path) -> _Quality:
+    """Of the summary that a restitution of a low orbit left."""
     try:
-        text = path.read_text(encoding="utf-8")[:_MOST_SUMMARY_BYTES]
-        content = json.loads(text)
+        content = json.loads(path.read_text(encoding="utf-8")[:_MOST_SUMMARY_BYTES])
         verdict, sigma = str(content["verdict"]), float(content["position_sigma_3d_m"]["median"])
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RequestError(
             f"{path}: is no summary of a restitution ({type(error).__name__}: {error}); give the summary.json beside its orbit.oem"
         ) from None
-    level = {"believed": "green", "doubtful": "amber"}.get(verdict, "red")
     reasons = content.get("reasons") or []
-    told = "; ".join(map(str, reasons)) if isinstance(reasons, list) else str(reasons)
+    return _Quality(verdict, sigma, "; ".join(map(str, reasons)) if isinstance(reasons, list) else str(reasons))
+
+
+def _quality_alarms(place: Situation, quality: _Quality) -> list[Alarm]:
+    level = {"believed": "green", "doubtful": "amber"}.get(quality.verdict, "red")
+    told = f"{quality.verdict} {quality.reasons}".strip()
     thresholds = place.settings.monitoring.position_sigma_m
     return [
-        Alarm("orbit, verdict", level, float(LEVELS.index(level)), 0.5, 1.5, "level", f"{verdict} {told}".strip()),
-        judged("orbit, position", sigma, thresholds, "m, 3D sigma", f"{sigma:.2f} m (median)"),
+        Alarm("orbit, verdict", level, float(LEVELS.index(level)), 0.5, 1.5, "level", told),
+        judged("orbit, position", quality.sigma_m, thresholds, "m, 3D sigma", f"{quality.sigma_m:.2f} m (median)"),
     ]
 
 

@@ -32,6 +32,7 @@ from orbit_aux.operations.keeping import Rules, Spacecraft, Target
 from orbit_aux.operations.manoeuvre_plan import LONGEST_LOOK_D
 from orbit_aux.operations.mean_motion import Atmosphere, MeanMotion, mean_motion
 from orbit_aux.operations.observation import ObservedArc, observe_arc
+from orbit_aux.operations.opportunities import impulse_applied
 from orbit_aux.operations.track import Grid, node_grid_longitude
 from orbit_aux.orbit import Orbit
 from orbit_aux.tables import read_rows
@@ -39,7 +40,12 @@ from orbit_aux.time import Times
 
 _DAY_S = 86400.0
 # of an ephemeris, the last days are looked at; of one state, as many are propagated
-_ARC_S, _PROPAGATED_S = 7.0 * _DAY_S, 1.25 * _DAY_S
+_ARCS_S = tuple(days * _DAY_S for days in (7.0, 3.0, 1.5, 0.75, 0.4))
+_ARC_S, _PROPAGATED_S = _ARCS_S[0], 1.5 * _DAY_S
+# tesseral waves leave some 100 m along the track where they are fitted, 600 m where the arc is too short for that
+_GREATEST_RESIDUAL_M, _GREATEST_SHORT_RESIDUAL_M, _SHORT_S = 500.0, 1500.0, 1.45 * _DAY_S
+# two revolutions and some
+_LEAST_BEFORE_S = 12_100.0
 _STEP_S = 60.0
 # an efficiency or a density known worse is not used
 _WORST_EFFICIENCY, _WORST_DENSITY = 0.05, 0.5
@@ -177,6 +183,9 @@ def situation(
     """All that a plan or a daily page of `duration_s` from the start counts with."""
     settings, folder = read_keeping(name)
     weather = _weather(settings, folder)
+    # what the configuration alone decides is refused before anything is computed
+    rules, craft = _rules(settings, folder), _spacecraft(settings, 1.0)
+    Grid(settings.target.revolutions, settings.target.days, 0.0)
     orbit, notes = _orbit(orbit_file, settings, weather)
     begin, end = _arc(orbit)
     start = end if start_utc is None else _time(start_utc, "--start")
@@ -187,22 +196,17 @@ def situation(
         raise RequestError(
             f"--start {start.utc_strings(0)[0]}: {orbit_file} covers {begin.utc_strings(0)[0]} to {end.utc_strings(0)[0]}; start in it or within 400 days"
         )
-    executed = [] if executed_file is None else read_executed(executed_file)
-    begin = Times(np.maximum(begin.tai_ns, (end + -_ARC_S).tai_ns))
-    satellite = settings.satellite
-    ballistic = satellite.drag_coefficient * satellite.drag_area_m2 / satellite.mass_kg
-    first = mean_of_arc(orbit, begin, Times(np.minimum((begin + 0.5 * _DAY_S).tai_ns, end.tai_ns)))
-    reach = float((start - begin)[0]) + duration_s + (LONGEST_LOOK_D + 2.0) * _DAY_S
-    motion = mean_motion(first, reach, _air(settings, weather), ballistic)
-    inside = [item for item in executed if begin.tai_ns[0] < item.time.tai_ns[0] < end.tai_ns[0]]
-    observed = observe_arc(orbit, motion, begin, end, [item.time for item in inside])
+    executed = [] if executed_file is None else _read_executed(executed_file, start)
+    reach = wait + duration_s + _ARC_S + (LONGEST_LOOK_D + 2.0) * _DAY_S
+    motion, observed, inside, told = _observed(orbit, (begin, end), executed, settings, weather, reach)
+    notes = (*notes, *told)
     executed = _completed(executed, inside, observed)
     trend = _trend(executed)
     density = 1.0
     if observed.density_sigma < _WORST_DENSITY and 0.05 < observed.density_factor < 20.0:
         density = observed.density_factor
     motion = replace(motion.scaled(density), corrections_rads=observed.corrections_rads)
-    now = motion.moved(observed.end, wait) if wait > 0 else observed.end
+    now = _brought(motion, observed.end, start, [item for item in executed if (item.time - end)[0] >= 0])
     efficiency = trend.mean if trend is not None and trend.mean_sigma < _WORST_EFFICIENCY else 1.0
     return Situation(
         settings,
@@ -211,13 +215,81 @@ def situation(
         motion,
         now,
         _target(settings, motion, now),
-        _spacecraft(settings, efficiency),
-        _rules(settings, folder),
+        replace(craft, efficiency=efficiency),
+        rules,
         executed,
         trend,
         density,
         weather,
         notes,
+    )
+
+
+def _read_executed(path: Path, start: Times) -> list[Executed]:
+    """Manoeuvres before `start`, from a table, or as they were planned from an OPM."""
+    found = _of_opm(path) if _is_opm(path) else read_executed(path)
+    return [item for item in found if (item.time - start)[0] < 0]
+
+
+def _of_opm(path: Path) -> list[Executed]:
+    planned = []
+    for item in read_opm(path).manoeuvres:
+        if item.axes not in ("RSW", "TNW"):
+            raise OrbitError(
+                f"{path}: the manoeuvre of {item.ignition.utc_strings(0)[0]} is in {item.axes}; give executed manoeuvres in RSW or TNW"
+            )
+        # on a circle the velocity is transverse, and W x T points down
+        tangent, inward, normal = item.delta_v_ms if item.axes == "TNW" else (0.0, 0.0, 0.0)
+        local = item.delta_v_ms if item.axes == "RSW" else np.array([-inward, tangent, normal])
+        planned.append(Executed(item.ignition + 0.5 * item.duration_s, local, np.full(3, np.nan), float("nan")))
+    return sorted(planned, key=lambda item: int(item.time.tai_ns[0]))
+
+
+def _brought(motion: MeanMotion, mean: MeanElements, start: Times, between: list[Executed]) -> MeanElements:
+    """One mean state carried to `start`, through the manoeuvres executed since: as restituted, else as planned."""
+    for item in between:
+        mean = _carried(motion, mean, item.time)
+        _, along, cross = item.restituted_ms if item.restituted else item.planned_ms
+        mean = impulse_applied(mean, float(along), float(cross))
+    return _carried(motion, mean, start)
+
+
+def _carried(motion: MeanMotion, mean: MeanElements, to: Times) -> MeanElements:
+    seconds = float((to - mean.times)[0])
+    return motion.moved(mean, seconds) if seconds > 0 else mean
+
+
+def _observed(
+    orbit: Orbit,
+    edges: tuple[Times, Times],
+    executed: list[Executed],
+    settings: Keeping,
+    weather: SpaceWeather,
+    reach: float,
+) -> tuple[MeanMotion, ObservedArc, list[Executed], tuple[str, ...]]:
+    """What the latest arc says that a free orbit with the executed manoeuvres fits; shorter ones where a longer one does not."""
+    satellite, (first_edge, end) = settings.satellite, edges
+    ballistic = satellite.drag_coefficient * satellite.drag_area_m2 / satellite.mass_kg
+    notes: tuple[str, ...] = ()
+    for length_s in _ARCS_S:
+        begin = Times(np.maximum(first_edge.tai_ns, (end + -length_s).tai_ns))
+        for item in executed:
+            # too little before a manoeuvre to tell the orbit there
+            if 0 <= float((item.time - begin)[0]) < _LEAST_BEFORE_S:
+                begin = item.time + 1.0
+        first = mean_of_arc(orbit, begin, Times(np.minimum((begin + 0.5 * _DAY_S).tai_ns, end.tai_ns)))
+        motion = mean_motion(first, reach, _air(settings, weather), ballistic)
+        inside = [item for item in executed if begin.tai_ns[0] < item.time.tai_ns[0] < end.tai_ns[0]]
+        observed = observe_arc(orbit, motion, begin, end, [item.time for item in inside])
+        greatest = _GREATEST_SHORT_RESIDUAL_M if observed.span_s < _SHORT_S else _GREATEST_RESIDUAL_M
+        if observed.residual_rms_m < greatest:
+            return motion, observed, inside, notes
+        notes = (
+            f"{observed.span_s / 3600:.0f} h of orbit are no free flight with what was told ({observed.residual_rms_m:.0f} m rms): a shorter arc serves; "
+            "is one missing in --executed?",
+        )
+    raise RequestError(
+        f"{orbit.source}: its last {observed.span_s / 3600:.0f} h are no free flight ({observed.residual_rms_m:.0f} m rms); give its manoeuvres (--executed)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -32,6 +33,8 @@ _DAY_S = 86400.0
 _CYCLES, _SHORTEST_LOOK_D, LONGEST_LOOK_D, _STEPS = 3.0, 3.0, 200.0, 400
 # what begins outside its window has this share of a cycle to come in
 _RECOVERY_SHARE = 0.3
+# what falls by this is not kept any more
+_LOST_M = 10_000.0
 # a plan that runs into more burns than this has a wrong input
 _MOST_BURNS = 20_000
 
@@ -148,26 +151,35 @@ def _hold_track(work: _Work, ahead: MeanElements, elapsed: Array, due_s: float) 
     speed = float(np.sqrt(EARTH_MU_M3S2 / guess.semi_major_axis_m[0]))
     error = (float(guess.eccentricity_x[0]), float(guess.eccentricity_y[0]) - work.motion.frozen_y)
     total_s = _burn_time(work, needed)
-    chosen, when, why_not = _chance(
-        work, ahead, elapsed, due_s, split_for_eccentricity(needed, speed, error, 1)[0][0], total_s
-    )
-    needed = _track_kick(work, when)
-    burns = split_for_eccentricity(needed, speed, error, work.rules.burns)
-    burns = [(float(np.mod(u - burns[0][0] + chosen, 2.0 * np.pi)), impulse) for u, impulse in burns]
+    # what takes many burns, a revolution apart, is begun earlier
+    turns = max(np.ceil(total_s / work.rules.burns / work.craft.longest_burn_s) - 1.0, 0.0) * work.rules.burns
+    period = 2.0 * np.pi / float(secular_rates(work.now, work.motion.j4)[2][0])
+    due_s = max(due_s - 0.5 * turns * period, 0.0)
+    wished = split_for_eccentricity(needed, speed, error, 1)[0][0]
+    choices = latitude_choices(wished, work.rules)
+    chosen, when, why_not = _chance(work, ahead, elapsed, due_s, choices, total_s)
+    begin, ahead_s, track = _way_after(work, when)
+    shift = 0.0
+    for _ in range(2):
+        needed = _impulse(work, begin, ahead_s, track + shift)
+        burns = split_for_eccentricity(needed, speed, error, work.rules.burns)
+        burns = [(float(np.mod(u - burns[0][0] + chosen, 2.0 * np.pi)), impulse) for u, impulse in burns]
+        # e sin omega moves the place where the node is crossed
+        tilt = sum(2.0 * impulse / speed * np.sin(u) for u, impulse in burns)
+        shift = -2.0 * work.target.grid.days * EARTH_RADIUS_M / work.target.grid.revolutions * tilt
     if needed < 0 and not work.rules.retrograde:
         why_not = why_not or "the track leaves to the west and burns against the motion are ruled out"
     why = "track at the eastern edge" if needed > 0 else "track at the western edge"
     _carry_out(work, "track", why, when, [(u, impulse, 0.0) for u, impulse in burns], why_not)
 
 
-def _track_kick(work: _Work, when_s: float) -> float:
-    """Impulse along the track (m/s) at `when_s` that sends the track through the window, thinner air allowed for."""
+def _way_after(work: _Work, when_s: float) -> tuple[MeanElements, Array, Array]:
+    """Where the orbit is at `when_s`, and its track without a burn from then on (times, m), thinner air allowed for."""
     begin = work.motion.moved(work.now, when_s) if when_s > 0 else work.now
     look_s = float(np.clip(_CYCLES * work.cycle_s, _SHORTEST_LOOK_D * _DAY_S, LONGEST_LOOK_D * _DAY_S))
     elapsed = np.linspace(0.0, look_s, _STEPS + 1)
     motion = work.motion if work.rules.density_margin == 0 else work.motion.scaled(1.0 - work.rules.density_margin)
-    track = track_deviation(work.motion, motion.coast(begin, elapsed), work.target.grid)
-    return _impulse(work, begin, elapsed, track)
+    return begin, elapsed, track_deviation(work.motion, motion.coast(begin, elapsed), work.target.grid)
 
 
 def _impulse(work: _Work, begin: MeanElements, elapsed: Array, track: Array) -> float:
@@ -193,7 +205,7 @@ def _turn_plane(work: _Work, ahead: MeanElements, elapsed: Array, turn: PlannedT
     along = _along(guess, -by_inclination * turn.rise_rad / by_axis)
     along = 0.0 if along < 0 and not work.rules.retrograde else along
     total_s = _burn_time(work, cross)
-    chances = [_chance(work, ahead, elapsed, due, u, total_s) for u in (0.0, np.pi)]
+    chances = [_chance(work, ahead, elapsed, due, (u,), total_s) for u in (0.0, np.pi)]
     # the node where one may, the later one where one may at both
     chosen, when, why_not = min(chances, key=lambda item: (bool(item[2]), abs(item[1] - due)))
     size = cross if np.cos(chosen) > 0 else -cross
@@ -204,7 +216,7 @@ def _turn_plane(work: _Work, ahead: MeanElements, elapsed: Array, turn: PlannedT
 
 
 def _chance(
-    work: _Work, ahead: MeanElements, elapsed: Array, due_s: float, latitude_argument: float, total_s: float
+    work: _Work, ahead: MeanElements, elapsed: Array, due_s: float, choices: Sequence[float], total_s: float
 ) -> tuple[float, float, str]:
     """Latitude argument and time (s from now) of the last chance to burn before `due_s`, else of the first one after it; and what stands against it."""
     duration = min(total_s, work.craft.longest_burn_s)
@@ -212,7 +224,7 @@ def _chance(
     half_turn = np.pi / float(secular_rates(work.now, work.motion.j4)[2][0]) * (work.rules.burns - 1)
     anywhere = replace(work.rules, eclipse=True)
     late: list[tuple[float, float, str]] = []
-    for choice in latitude_choices(latitude_argument, work.rules):
+    for choice in choices:
         at = passages_s(ahead, elapsed, choice)
         may = allowed(work.motion, ahead, elapsed, at, work.rules, (choice, duration))
         # the second burn, half a revolution later, has to find its place too
@@ -223,7 +235,7 @@ def _chance(
         late += [(choice, float(good[0]), "")] if len(good) else []
     if late:
         return min(late, key=lambda item: item[1])
-    return latitude_argument, max(due_s, earliest), "no chance to burn: forbidden intervals and shadow leave none"
+    return choices[0], max(due_s, earliest), "no chance to burn: forbidden intervals and shadow leave none"
 
 
 def _burn_time(work: _Work, delta_v_ms: float) -> float:
@@ -318,6 +330,9 @@ def _reasons(burns: list[Burn], forecast: Forecast, target: Target) -> list[str]
     """All that stands against a plan, each once."""
     found = dict.fromkeys(f"{burn.centre.utc_strings(0)[0]}: {burn.reason}" for burn in burns if burn.reason)
     late = target.local_time_deviation_s(forecast.local_time_h)
+    fallen = float(forecast.mean.semi_major_axis_m[0] - forecast.mean.semi_major_axis_m.min())
+    if fallen > _LOST_M:
+        found[f"the orbit is lost: it falls by {fallen / 1e3:.0f} km or more"] = None
     for name, values, width, unit in (
         ("track", forecast.track_m, target.half_width_m, "m"),
         ("local time", late, target.local_time_half_width_s, "s"),

@@ -50,6 +50,8 @@ _SLOPE_STEP_M = 2000.0
 # general precession in right ascension and of the pole, rad/s (IAU 2006, 2000): 4612.16 and 2004.19 arcsec a century
 _PRECESSION_RADS = np.radians(np.array([4612.16, 2004.19]) / 3600.0) / (36525.0 * _DAY_S)
 _PASSES = 2
+#: semi-major axis (m) below which there is no orbit to keep; and the share by which density may have grown when it is held
+LOST_M, _MOST_FALLEN = 6_528_000.0, -0.95
 # of quadrature
 _STEP_S = 10_800.0
 
@@ -142,16 +144,12 @@ class MeanMotion:
         return replace(self, decay_ms=self.decay_ms * factor)
 
     def _semi_major_axis(self, first_m: float, after: Array, elapsed_s: Array) -> Array:
-        """Closed form of da/dt = -r(t) exp(-(a - reference) / H)."""
+        """Closed form of da/dt = -r(t) exp(-(a - reference) / H); an orbit that is lost is held where there is none any more."""
         fallen = _sum(elapsed_s, np.interp(after, self.decay_s, self.decay_ms))
         thinner = np.exp(np.clip((self.reference_m - first_m) / self.scale_height_m, -50.0, 50.0))
         inside = fallen * thinner / self.scale_height_m
-        if inside.min() < -0.9:
-            raise OrbitError(
-                f"the orbit decays by {-fallen.min():.4g} m without a manoeuvre: this is no orbit to keep, shorten the plan or correct the density"
-            )
-        a: Array = first_m + self.scale_height_m * np.log1p(inside)
-        return a
+        a: Array = first_m + self.scale_height_m * np.log1p(np.maximum(inside, _MOST_FALLEN))
+        return np.maximum(a, LOST_M)
 
     def _pulled(
         self, a: Array, inclination: Array, node: Array, frames: list[tuple[Array, Array]]

@@ -73,12 +73,16 @@ class Margin:
 
 
 def margins(motion: MeanMotion, now: MeanElements, target: Target, look_d: float = 200.0) -> tuple[Margin, ...]:
-    """Track (m), local time (s) and eccentricity vector against the windows, coasting from one mean state."""
+    """Track (m), local time (s) and eccentricity vector against the windows, coasting from one mean state.
+
+    Local time and eccentricity count with an orbit whose height is kept.
+    """
     elapsed = np.linspace(0.0, look_d * _DAY_S, int(look_d * 8) + 1)
-    path = motion.coast(now, elapsed)
+    falling = track_deviation(motion, motion.coast(now, elapsed), target.grid)
+    path = motion.scaled(0.0).coast(now, elapsed)
     away = np.hypot(path.eccentricity_x, path.eccentricity_y - motion.frozen_y)
     return (
-        _margin("track", elapsed, track_deviation(motion, path, target.grid), target.half_width_m, "m"),
+        _margin("track", elapsed, falling, target.half_width_m, "m"),
         _margin(
             "local time",
             elapsed,

@@ -109,7 +109,8 @@ def test_a_thruster_too_weak_is_told() -> None:
 
 
 def test_propellant_runs_out_and_is_told() -> None:
-    plan = carried(40.0, craft=replace(CRAFT, propellant_kg=0.5))
+    plan = carried(90.0, craft=replace(CRAFT, propellant_kg=0.5))
+    assert any("orbit is lost" in reason for reason in plan.reasons)
     assert any("propellant: " in reason for reason in plan.reasons)
     assert any("track window" in reason for reason in plan.reasons)
     used = sum(burn.propellant_kg for burn in plan.burns if burn.feasible)
