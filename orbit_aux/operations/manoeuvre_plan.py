@@ -204,15 +204,13 @@ def _turn_plane(work: _Work, ahead: MeanElements, elapsed: Array, turn: PlannedT
     _, by_axis, by_inclination = drift_by(guess, work.target.grid, work.motion.j4)
     along = _along(guess, -by_inclination * turn.rise_rad / by_axis)
     along = 0.0 if along < 0 and not work.rules.retrograde else along
-    total_s = _burn_time(work, cross)
+    total_s = _burn_time(work, float(np.hypot(along, cross)))
     chances = [_chance(work, ahead, elapsed, due, (u,), total_s) for u in (0.0, np.pi)]
     # the node where one may, the later one where one may at both
     chosen, when, why_not = min(chances, key=lambda item: (bool(item[2]), abs(item[1] - due)))
     size = cross if np.cos(chosen) > 0 else -cross
-    error = (float(guess.eccentricity_x[0]), float(guess.eccentricity_y[0]) - work.motion.frozen_y)
-    tuned = split_for_eccentricity(along, speed, error, work.rules.burns) if abs(along) > 1e-4 else []
-    impulses = [(chosen, 0.0, size), *((u, impulse, 0.0) for u, impulse in tuned)]
-    _carry_out(work, "inclination", turn.why, when, impulses, why_not)
+    # in one oblique burn: where it is cut into many, the track is held from the first on
+    _carry_out(work, "inclination", turn.why, when, [(chosen, along, size)], why_not)
 
 
 def _chance(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orbit_aux.constants import EARTH_RADIUS_M
+from orbit_aux.constants import EARTH_RADIUS_M, EARTH_ROTATION_RATE_RADS
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import MeanElements, secular_rates
 from orbit_aux.operations.mean_motion import ELEMENTS, MeanMotion
@@ -63,10 +63,7 @@ def node_grid_longitude(motion: MeanMotion, mean: MeanElements, revolutions: int
 
 
 def drift_by(mean: MeanElements, grid: Grid, j4: float | None = None) -> tuple[float, float, float]:
-    """Eastward drift (m/s) of the track against the mean elements' grid, and its derivatives by semi-major axis (1/s) and inclination (m/s/rad).
-
-    The first counts the Earth's turn as one against the mean Sun; the second is -K of the laws.
-    """
+    """Eastward drift (m/s) of the track by the zonal terms alone, and its derivatives by semi-major axis (1/s; -K of the laws) and inclination (m/s/rad)."""
     steps = (0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1e-5), (0.0, -1e-5)
     a, x, y, i, node, u = (float(getattr(mean, name)[0]) for name in ELEMENTS)
     moved = MeanElements(
@@ -79,7 +76,11 @@ def drift_by(mean: MeanElements, grid: Grid, j4: float | None = None) -> tuple[f
         np.full(5, u),
     )
     node_rate, _, rate = secular_rates(moved, j4)
-    speed = EARTH_RADIUS_M / grid.revolutions * (grid.days * rate + grid.revolutions * node_rate)
+    speed = (
+        EARTH_RADIUS_M
+        / grid.revolutions
+        * (grid.days * rate + grid.revolutions * (node_rate - EARTH_ROTATION_RATE_RADS))
+    )
     return float(speed[0]), float(speed[1] - speed[2]) / 2.0, float(speed[3] - speed[4]) / 2e-5
 
 

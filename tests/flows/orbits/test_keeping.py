@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "orbit_aux"))
 from kept_orbits import START, light, propagated, repeat_start
 
 from calib import config
-from flows.orbits.keeping_inputs import Keeping
+from flows.orbits.keeping_settings import Keeping
 from orbit_aux.attitude import Attitude
 from orbit_aux.ccsds import read_opm, write_aem, write_oem, write_opm
 from orbit_aux.ccsds.opm import OrbitParameters
@@ -185,9 +185,16 @@ def test_a_plan_may_begin_later_and_keeps_its_grid(folder: Path, keep: Callable[
     assert answer.code in (0, 3)
 
 
-@pytest.mark.parametrize("name", ["venus720", "venus410", "venus560", "pleiades694"])
-def test_shipped_configurations_are_read(name: str) -> None:
-    assert config.load(Keeping, config.find("keeping", name)).name == name
+@pytest.mark.parametrize("case", ["venus720", "venus560", "venus410", "pleiades694"])
+def test_shipped_configurations_carry_those_figures(shared: Path, case: str) -> None:
+    content = json.loads((shared / "reference" / "orbit" / "analytic_cases.json").read_text())
+    printed = next(item for item in content["drag_makeup"] if item["case"] == case)
+    shipped = config.load(Keeping, config.find("keeping", case))
+    assert shipped.name == case
+    satellite = shipped.satellite
+    assert shipped.atmosphere.density_kgm3 == printed["rho"]
+    ballistic = satellite.drag_coefficient * satellite.drag_area_m2 / satellite.mass_kg
+    assert ballistic == pytest.approx(printed["ballistic_CdA_over_m"], rel=1e-12)
 
 
 def test_the_daily_page(folder: Path, tmp_path: Path, keep: Callable[..., tuple[Answer, Path]]) -> None:
@@ -309,6 +316,16 @@ def test_units_mixed_up(folder: Path, keep: Callable[..., tuple[Answer, Path]]) 
     (folder / "m.opm").write_text(text.replace(value, "X = 6789000.0 [km]"))
     answer, output = keep(orbit="m.opm")
     refused(answer, output, "give km and km/s")
+
+
+def test_another_orbit_is_not_kept(keep: Callable[..., tuple[Answer, Path]], folder: Path) -> None:
+    content = yaml.safe_load((folder / "c.yaml").read_text())
+    content["target"].update(revolutions=29, days=2)
+    (folder / "other.yaml").write_text(yaml.safe_dump(content))
+    answer, output = keep(settings="other.yaml")
+    # to first order; 310 km in truth
+    refused(answer, output, "about -291 km")
+    assert answer.code == 2 and "a transfer" in answer.err
 
 
 def test_short_and_early(folder: Path, keep: Callable[..., tuple[Answer, Path]], tmp_path: Path) -> None:
