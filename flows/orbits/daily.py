@@ -337,10 +337,14 @@ def _summary(day: Day, level: str) -> dict[str, Any]:
     }
 
 
+def _told(alarm: Alarm) -> str:
+    return f"{alarm.value:.4g} {alarm.unit}" if math.isfinite(alarm.value) else f"none in sight, {alarm.unit}"
+
+
 def _lines(day: Day, level: str) -> list[str]:
     lines = [f"{day.place.settings.name}: {day.place.start.times.utc_strings(0)[0]}"]
     lines += [
-        f"{alarm.level.upper():6} {alarm.name}: {alarm.value:.4g} {alarm.unit} (amber {alarm.amber:g}, red {alarm.red:g}); {alarm.text}"
+        f"{alarm.level.upper():6} {alarm.name}: {_told(alarm)} (amber {alarm.amber:g}, red {alarm.red:g}); {alarm.text}"
         for alarm in sorted(day.alarms, key=lambda item: -LEVELS.index(item.level))
     ]
     lines.append(f"Next burn: {day.next_burn}")

@@ -98,6 +98,8 @@ def _margin(name: str, elapsed_s: Array, values: Array, half_width: float, unit:
     # the rate of the next day: waves of hours do not count
     day = int(np.searchsorted(elapsed_s, _DAY_S))
     rate = float((values[day] - values[0]) / elapsed_s[day] * _DAY_S)
+    # what rounding leaves of a thing that stands still
+    rate = rate if abs(rate) > 1e-9 * half_width else 0.0
     out = np.flatnonzero(np.abs(values) > half_width)
     if len(out) == 0:
         days = np.inf
