@@ -29,12 +29,12 @@ DAY_S = 86400.0
 def test_three_hundred_manoeuvres_in_seconds() -> None:
     start = repeat_start(31, 2)
     begin = time.perf_counter()
-    motion = mean_motion(start, (620 + LONGEST_LOOK_D + 1) * DAY_S, Atmosphere(3e-12), 0.0264)
+    motion = mean_motion(start, (640 + LONGEST_LOOK_D + 1) * DAY_S, Atmosphere(3e-12), 0.0264)
     grid = Grid(31, 2, node_grid_longitude(motion, start, 31, 2))
     plan = plan_manoeuvres(
         motion,
         start,
-        START + 620 * DAY_S,
+        START + 640 * DAY_S,
         Target(grid, 1000.0, 22.5, 900.0),
         Spacecraft(250.0, 20.0, 1.0, 210.0, 600.0),
         Rules(),
