@@ -14,6 +14,7 @@ from flows.cli_orbit_decay import orbit_decay
 from flows.cli_orbit_design import orbit_design, orbit_transfer
 from flows.cli_orbit_events import orbit_events
 from flows.cli_orbit_geolocate import orbit_crossing, orbit_geolocate, orbit_sky
+from flows.cli_orbit_keep import orbit_daily, orbit_keep
 
 if TYPE_CHECKING:
     from flows.orbits.inputs import Settings
@@ -34,6 +35,8 @@ orbit_app.command("design")(orbit_design)
 orbit_app.command("transfer")(orbit_transfer)
 orbit_app.command("conjunction")(orbit_conjunction)
 orbit_app.command("screen")(orbit_screen)
+orbit_app.command("keep")(orbit_keep)
+orbit_app.command("daily")(orbit_daily)
 
 Initial = Annotated[
     Path | None,
