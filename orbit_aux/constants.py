@@ -27,3 +27,5 @@ SUN_RADIUS_M = 696_000_000.0
 
 # length of the tropical year in days, for the mean motion of the node of a Sun-synchronous orbit
 TROPICAL_YEAR_D = 365.242190402
+#: to turn a specific impulse in seconds into a speed (CGPM 1901)
+STANDARD_GRAVITY_MS2 = 9.80665

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("calib", "orbit_aux", "flows")
 
 #: rooms of orbit_aux that do not know each other; they share the top and `motion`
-ORBIT_ROOMS = ("burns", "low", "location", "events", "operations")
+ORBIT_ROOMS = ("burns", "low", "location", "events", "design", "keeping", "conjunctions", "decay")
 
 #: a package (or file) and what nothing in it may import, not even inside a function
 NEVER: dict[str, tuple[str, ...]] = {

@@ -21,7 +21,9 @@ _VERTICES = 800
 _LANE = 22
 _LETTER = 6.6
 #: what a cell of figures may hold: numbers, with a unit or an uncertainty behind them
-_FIGURE = re.compile(r"\s*(?:[-+\u2212–±]?\s?[\d.,]*\d(?:e[-+]?\d+)?\s?%?(?:\s?[±(].*)?|[–-]?)(?:\s[A-Za-zµ°/]{1,4})?\s*")
+_FIGURE = re.compile(
+    r"\s*(?:[-+\u2212–±]?\s?[\d.,]*\d(?:e[-+]?\d+)?\s?%?(?:\s?[±(].*)?|[–-]?)(?:\s[A-Za-zµ°/]{1,4})?\s*"
+)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from flows.orbits.inputs import record
 from flows.orbits.writing import check_output, new_folder, table_of, write_json
 from orbit_aux.ccsds import read_cdm
 from orbit_aux.ccsds.cdm import Conjunction
+from orbit_aux.conjunctions.assessment import Assessment, Choice, assess, encounter_of
+from orbit_aux.conjunctions.avoidance import Avoidance, least_manoeuvres, scan
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import local_orbital_axes
-from orbit_aux.operations.assessment import Assessment, Choice, assess, encounter_of
-from orbit_aux.operations.avoidance import Avoidance, least_manoeuvres, scan
 
 #: the probability that asks for a manoeuvre, and the one that asks for attention
 RED, YELLOW = 1e-4, 1e-7

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
-from orbit_aux.operations.assessment import Assessment
-from orbit_aux.operations.avoidance import Avoidance
-from orbit_aux.operations.collision import probability_2d
+from orbit_aux.conjunctions.assessment import Assessment
+from orbit_aux.conjunctions.avoidance import Avoidance
+from orbit_aux.conjunctions.collision import probability_2d
 from orbit_aux.time import Times
 
 _METHODS = {

@@ -23,13 +23,13 @@ from orbit_aux.errors import OrbitError
 from orbit_aux.events.eclipses import eclipses
 from orbit_aux.events.nodes import node_crossings
 from orbit_aux.events.passes import passes
+from orbit_aux.keeping.calibration_of_manoeuvres import calibrate
+from orbit_aux.keeping.manoeuvre_plan import plan_manoeuvres
+from orbit_aux.keeping.monitoring import LEVELS, Alarm, Margin, Pointing, judged, margins, pointing
+from orbit_aux.keeping.station_keeping import YEAR_S
 from orbit_aux.motion.forces import Forces, Satellite
 from orbit_aux.motion.mean_elements import osculating_state
 from orbit_aux.motion.propagate import propagate
-from orbit_aux.operations.calibration_of_manoeuvres import calibrate
-from orbit_aux.operations.manoeuvre_plan import plan_manoeuvres
-from orbit_aux.operations.monitoring import LEVELS, Alarm, Margin, Pointing, judged, margins, pointing
-from orbit_aux.operations.station_keeping import YEAR_S
 from orbit_aux.orbit import Orbit
 from orbit_aux.stations import read_stations
 from orbit_aux.tables import read_rows

@@ -15,9 +15,8 @@ from calib.report.sheet import page
 from flows.orbits.decay_options import Option, altitudes_m, options_of
 from flows.orbits.decay_request import DecayCase, DecayRequest, prepared
 from flows.orbits.writing import check_output, new_folder, table_of, write_json
-from orbit_aux.errors import OrbitError
-from orbit_aux.operations.decay import YEAR_S, Decay, follow_decay
-from orbit_aux.operations.end_of_life import (
+from orbit_aux.decay.descent import YEAR_S, Decay, follow_decay
+from orbit_aux.decay.end_of_life import (
     BurnSequence,
     at_once,
     lowering_burns,
@@ -25,7 +24,8 @@ from orbit_aux.operations.end_of_life import (
     perigee_for_lifetime,
     with_perigee,
 )
-from orbit_aux.operations.rule import PERCENTILES, Lifetimes, criteria, draw_lifetimes
+from orbit_aux.decay.rule import PERCENTILES, Lifetimes, criteria, draw_lifetimes
+from orbit_aux.errors import OrbitError
 
 _DAY_S = 86_400.0
 #: a verdict by draws is met if so many of them are

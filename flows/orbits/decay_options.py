@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from flows.orbits.decay_request import DecayCase
 from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M
-from orbit_aux.errors import OrbitError
-from orbit_aux.operations.decay import YEAR_S, Decay, follow_decay
-from orbit_aux.operations.end_of_life import (
+from orbit_aux.decay.descent import YEAR_S, Decay, follow_decay
+from orbit_aux.decay.end_of_life import (
     CONTROLLED_PERIGEE_M,
     Engine,
     circle_for_lifetime,
     lowering_burns,
-    lowering_ms,
     perigee_for_lifetime,
-    propellant_kg,
     spiral_down,
     with_perigee,
 )
+from orbit_aux.errors import OrbitError
+from orbit_aux.transfer import perigee_lowering, propellant_kg
 
 _DAY_S = 86_400.0
 #: rules that every table of options shows, beside the one asked for
@@ -73,7 +72,7 @@ def _lowering(case: DecayCase, name: str, target_m: float) -> Option:
     perigee, apogee = altitudes_m(case)
     target = min(target_m, perigee)
     mass = case.models.satellite.mass_kg
-    impulse = lowering_ms(perigee, apogee, target)
+    impulse = perigee_lowering(perigee, apogee, target)
     years = 0.0
     if target > case.models.re_entry_height_m:
         fall = follow_decay(with_perigee(case.start, target), case.models, case.request.horizon_years * YEAR_S)

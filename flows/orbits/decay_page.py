@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
-from orbit_aux.operations.decay import YEAR_S
+from orbit_aux.decay.descent import YEAR_S
 
 if TYPE_CHECKING:
     from flows.orbits.decay import Answer

@@ -16,15 +16,15 @@ from calib.errors import RequestError
 from orbit_aux.ccsds import read_oem, read_opm
 from orbit_aux.ccsds.opm import OrbitParameters
 from orbit_aux.constants import EARTH_MU_M3S2, WGS84_EQUATORIAL_RADIUS_M
+from orbit_aux.decay.activity import continued, equivalent_activity, solar_cycle
+from orbit_aux.decay.air import Air, constant_air, exponential_air, harris_priester_air, read_air
+from orbit_aux.decay.descent import DecayModels, mean_orbit, of_osculating
+from orbit_aux.decay.end_of_life import Engine
+from orbit_aux.decay.rule import Uncertainty
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.forces import Satellite
 from orbit_aux.motion.mean_elements import MeanElements, local_time_h, mean_elements, mean_of_arc
 from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
-from orbit_aux.operations.activity import continued, equivalent_activity, solar_cycle
-from orbit_aux.operations.air import Air, constant_air, exponential_air, harris_priester_air, read_air
-from orbit_aux.operations.decay import DecayModels, mean_orbit, of_osculating
-from orbit_aux.operations.end_of_life import Engine
-from orbit_aux.operations.rule import Uncertainty
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 from orbit_aux.tle import is_tle, read_tle

@@ -16,9 +16,8 @@ from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.writing import new_folder, write_json
 from orbit_aux.ccsds import write_oem
-from orbit_aux.errors import OrbitError
-from orbit_aux.operations.designed_orbit import designed_orbit, sun_over_the_year
-from orbit_aux.operations.sun_synchronous import (
+from orbit_aux.design.designed_orbit import designed_orbit, sun_over_the_year
+from orbit_aux.design.sun_synchronous import (
     Constants,
     RepeatOrbit,
     refined_orbit,
@@ -26,7 +25,8 @@ from orbit_aux.operations.sun_synchronous import (
     repeat_orbit,
     starting_elements,
 )
-from orbit_aux.operations.zonal import frozen_eccentricity, zonal_field
+from orbit_aux.design.zonal import frozen_eccentricity, zonal_field
+from orbit_aux.errors import OrbitError
 from orbit_aux.time import Times
 
 _DAY_S = 86400.0

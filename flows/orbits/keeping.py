@@ -17,11 +17,11 @@ from flows.orbits.keeping_inputs import Situation, situation
 from flows.orbits.writing import check_output, new_folder, write_json
 from orbit_aux.ccsds import write_opm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
+from orbit_aux.keeping.calibration_of_manoeuvres import calibrate
+from orbit_aux.keeping.manoeuvre_plan import plan_manoeuvres
+from orbit_aux.keeping.plan import Burn, Plan
+from orbit_aux.keeping.station_keeping import YEAR_S
 from orbit_aux.motion.mean_elements import osculating_state
-from orbit_aux.operations.calibration_of_manoeuvres import calibrate
-from orbit_aux.operations.keeping import Burn, Plan
-from orbit_aux.operations.manoeuvre_plan import plan_manoeuvres
-from orbit_aux.operations.station_keeping import YEAR_S
 
 _MONTH_S = YEAR_S / 12.0
 

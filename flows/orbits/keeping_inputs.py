@@ -13,11 +13,7 @@ from flows.orbits.keeping_settings import Keeping, read_keeping
 from orbit_aux.ccsds import read_oem, read_opm
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.errors import OrbitError
-from orbit_aux.motion.forces import Forces, Satellite
-from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc
-from orbit_aux.motion.propagate import propagate
-from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
-from orbit_aux.operations.calibration_of_manoeuvres import (
+from orbit_aux.keeping.calibration_of_manoeuvres import (
     Executed,
     Trend,
     calibrate,
@@ -25,12 +21,16 @@ from orbit_aux.operations.calibration_of_manoeuvres import (
     thruster_trend,
     with_rises,
 )
-from orbit_aux.operations.keeping import Rules, Spacecraft, Target
-from orbit_aux.operations.manoeuvre_plan import LONGEST_LOOK_D
-from orbit_aux.operations.mean_motion import Atmosphere, MeanMotion, mean_motion
-from orbit_aux.operations.observation import ObservedArc, observe_arc
-from orbit_aux.operations.opportunities import impulse_applied
-from orbit_aux.operations.track import Grid, drift_by, node_grid_longitude
+from orbit_aux.keeping.manoeuvre_plan import LONGEST_LOOK_D
+from orbit_aux.keeping.mean_motion import Atmosphere, MeanMotion, mean_motion
+from orbit_aux.keeping.observation import ObservedArc, observe_arc
+from orbit_aux.keeping.opportunities import impulse_applied
+from orbit_aux.keeping.plan import Rules, Spacecraft, Target
+from orbit_aux.keeping.track import Grid, drift_by, node_grid_longitude
+from orbit_aux.motion.forces import Forces, Satellite
+from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc
+from orbit_aux.motion.propagate import propagate
+from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
 from orbit_aux.orbit import Orbit
 from orbit_aux.tables import read_rows
 from orbit_aux.time import Times

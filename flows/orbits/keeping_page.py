@@ -9,8 +9,8 @@ import numpy as np
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
 from flows.orbits.keeping_inputs import Situation
-from orbit_aux.operations.calibration_of_manoeuvres import calibrate
-from orbit_aux.operations.keeping import Plan
+from orbit_aux.keeping.calibration_of_manoeuvres import calibrate
+from orbit_aux.keeping.plan import Plan
 from orbit_aux.time import Times
 
 _NEXT = 16

@@ -17,10 +17,11 @@ from calib.errors import RequestError
 from flows.orbits.inputs import burn_of
 from flows.orbits.montecarlo import Experiment, perturbed
 from flows.orbits.writing import check_output, new_folder, table_of
-from orbit_aux.burns.burn import STANDARD_GRAVITY_MS2, Burn
+from orbit_aux.burns.burn import Burn
 from orbit_aux.burns.simulation import TrackingPlan, simulate_burn
 from orbit_aux.ccsds import read_opm, write_oem, write_opm, write_tdm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
+from orbit_aux.constants import STANDARD_GRAVITY_MS2
 from orbit_aux.elements import cartesian, from_keplerian
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State

@@ -15,9 +15,8 @@ from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.inputs import record
 from flows.orbits.writing import check_output, new_folder, write_json
 from orbit_aux.ccsds import read_oem
-from orbit_aux.errors import OrbitError
-from orbit_aux.operations.assessment import Choice, assess
-from orbit_aux.operations.screening import (
+from orbit_aux.conjunctions.assessment import Choice, assess
+from orbit_aux.conjunctions.screening import (
     Approach,
     TleTrajectory,
     Trajectory,
@@ -25,6 +24,7 @@ from orbit_aux.operations.screening import (
     covariance_at,
     encounter_of_approach,
 )
+from orbit_aux.errors import OrbitError
 from orbit_aux.orbit import Orbit
 from orbit_aux.tle import is_tle, read_tle
 

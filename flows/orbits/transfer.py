@@ -18,12 +18,12 @@ from flows.orbits.transfer_request import TransferRequest, read_transfer
 from flows.orbits.writing import check_output, new_folder, table_of, write_json
 from orbit_aux.ccsds import write_oem
 from orbit_aux.constants import EARTH_MU_M3S2, EARTH_RADIUS_M
+from orbit_aux.design.low_thrust import Spiral, edelbaum, spiral
+from orbit_aux.design.revolution import CELLS
+from orbit_aux.design.zonal import frozen_eccentricity
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.mean_elements import local_time_h
-from orbit_aux.operations.low_thrust import Spiral, edelbaum, spiral
-from orbit_aux.operations.revolution import CELLS
-from orbit_aux.operations.transfer import hohmann, propellant
-from orbit_aux.operations.zonal import frozen_eccentricity
+from orbit_aux.transfer import hohmann, propellant_kg
 
 _DAY_S = 86400.0
 #: of the plan: column, factor, title, name of the ordinate, sentence
@@ -141,7 +141,7 @@ def _summary(request: TransferRequest, result: Spiral, plan: xr.Dataset) -> dict
         "eccentricity_correction_ms": _to_frozen(result),
         "compared": {
             "edelbaum_ms": ideal,
-            "edelbaum_propellant_kg": propellant(request.craft.mass_kg, ideal, request.craft.specific_impulse_s),
+            "edelbaum_propellant_kg": propellant_kg(request.craft.mass_kg, ideal, request.craft.specific_impulse_s),
             "hohmann_without_turn_ms": hohmann(first, last).total_ms,
             "turn_deg": float(np.degrees(turn)),
         },

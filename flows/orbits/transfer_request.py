@@ -12,12 +12,12 @@ from calib import config
 from calib.config import Model
 from orbit_aux.ccsds import read_oem
 from orbit_aux.constants import EARTH_RADIUS_M
+from orbit_aux.design.low_thrust import Engine, Goal
+from orbit_aux.design.revolution import Duty, Surroundings
+from orbit_aux.design.sun_synchronous import RepeatOrbit, kept_inclination, starting_elements
+from orbit_aux.design.zonal import frozen_eccentricity, zonal_field
 from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc
 from orbit_aux.motion.space_weather import constant_space_weather
-from orbit_aux.operations.low_thrust import Engine, Goal
-from orbit_aux.operations.revolution import Duty, Surroundings
-from orbit_aux.operations.sun_synchronous import RepeatOrbit, kept_inclination, starting_elements
-from orbit_aux.operations.zonal import frozen_eccentricity, zonal_field
 from orbit_aux.time import Times
 
 _DAY_S = 86400.0

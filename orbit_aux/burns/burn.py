@@ -13,7 +13,6 @@ from orbit_aux.time import Times
 
 #: axes in which the thrust is constant: GCRF (inertial: spun satellites), RSW (radial, transverse, normal: three-axis satellites)
 AXES = ("GCRF", "RSW")
-STANDARD_GRAVITY_MS2 = 9.80665
 
 
 @dataclass(frozen=True, eq=False)

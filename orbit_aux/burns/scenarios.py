@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orbit_aux.burns.burn import STANDARD_GRAVITY_MS2, Burn
+from orbit_aux.burns.burn import Burn
 from orbit_aux.burns.simulation import TrackingPlan
+from orbit_aux.constants import STANDARD_GRAVITY_MS2
 from orbit_aux.elements import cartesian, from_keplerian
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State

@@ -44,6 +44,8 @@ class Satellite:
             raise OrbitError(f"{self}: give a mass in kg above 0 and areas in m2")
         if not (0 <= self.drag_coefficient <= 10 and 0 <= self.light_coefficient <= 3):
             raise OrbitError(f"{self}: coefficients of drag lie near 2.2 and of solar pressure near 1.3; correct them")
+        # compiled loops want real numbers
+        object.__setattr__(self, "mass_kg", float(self.mass_kg))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M, WGS84_FLATTENING
+from orbit_aux.decay.descent import YEAR_S, DecayModels, follow_decay, mean_orbit
+from orbit_aux.decay.rule import Uncertainty, draw_lifetimes
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
 from orbit_aux.motion.forces import Forces, Satellite
 from orbit_aux.motion.mean_elements import osculating_state
 from orbit_aux.motion.propagate import propagate
-from orbit_aux.operations.decay import YEAR_S, DecayModels, follow_decay, mean_orbit
-from orbit_aux.operations.rule import Uncertainty, draw_lifetimes
 from orbit_aux.time import Times
 
 pytestmark = pytest.mark.benchmark

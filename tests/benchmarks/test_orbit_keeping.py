@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "orbit_aux"))
 
 from kept_orbits import START, light, propagated, repeat_start
 
+from orbit_aux.keeping.manoeuvre_plan import LONGEST_LOOK_D, plan_manoeuvres
+from orbit_aux.keeping.mean_motion import Atmosphere, mean_motion
+from orbit_aux.keeping.observation import observe_arc
+from orbit_aux.keeping.plan import Rules, Spacecraft, Target
+from orbit_aux.keeping.track import Grid, ascending_nodes, node_grid_longitude
 from orbit_aux.motion.forces import Forces, Impulse
 from orbit_aux.motion.mean_elements import mean_of_arc
-from orbit_aux.operations.keeping import Rules, Spacecraft, Target
-from orbit_aux.operations.manoeuvre_plan import LONGEST_LOOK_D, plan_manoeuvres
-from orbit_aux.operations.mean_motion import Atmosphere, mean_motion
-from orbit_aux.operations.observation import observe_arc
-from orbit_aux.operations.track import Grid, ascending_nodes, node_grid_longitude
 
 pytestmark = pytest.mark.benchmark
 DAY_S = 86400.0

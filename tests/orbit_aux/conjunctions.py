@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.ccsds.cdm import CdmObject, Conjunction
+from orbit_aux.conjunctions.encounter import Encounter
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.frames import State, local_orbital_axes
-from orbit_aux.operations.encounter import Encounter
 from orbit_aux.time import Times
 
 Array = NDArray[np.float64]

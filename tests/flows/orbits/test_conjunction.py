@@ -14,8 +14,8 @@ import pytest
 from commands import Answer
 
 from orbit_aux.ccsds import write_cdm, write_oem
-from orbit_aux.operations.assessment import Choice, assess
-from orbit_aux.operations.two_body import mean_elements_of, states_of
+from orbit_aux.conjunctions.assessment import Choice, assess
+from orbit_aux.conjunctions.two_body import mean_elements_of, states_of
 from orbit_aux.orbit import Covariance, Orbit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "orbit_aux"))

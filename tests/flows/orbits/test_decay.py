@@ -15,10 +15,10 @@ from calib.config import CONFIGS
 from flows.orbits.decay_request import prepared, read_decay_request
 from orbit_aux.ccsds import write_oem, write_opm
 from orbit_aux.ccsds.opm import OrbitParameters
+from orbit_aux.decay.descent import YEAR_S, DecayModels, follow_decay, mean_orbit
 from orbit_aux.motion.forces import Forces, Satellite
 from orbit_aux.motion.mean_elements import local_time_h, osculating_state
 from orbit_aux.motion.propagate import propagate
-from orbit_aux.operations.decay import YEAR_S, DecayModels, follow_decay, mean_orbit
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 

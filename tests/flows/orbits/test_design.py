@@ -17,7 +17,7 @@ from flows.orbits.transfer_request import read_transfer
 from orbit_aux.ccsds import read_oem
 from orbit_aux.constants import EARTH_RADIUS_M
 from orbit_aux.motion.mean_elements import local_time_h, mean_elements, mean_of_arc
-from orbit_aux.operations.transfer import hohmann
+from orbit_aux.transfer import hohmann
 
 
 def run(*arguments: object) -> tuple[int, str, BaseException | None]:

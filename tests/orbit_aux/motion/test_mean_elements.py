@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from orbit_aux.constants import EARTH_MU_M3S2
+from orbit_aux.design.zonal import zonal_field
 from orbit_aux.elements import equinoctial, keplerian
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
@@ -20,7 +21,6 @@ from orbit_aux.motion.mean_elements import (
     secular_rates,
 )
 from orbit_aux.motion.propagate import propagate, propagate_j2, sun_synchronous_orbit
-from orbit_aux.operations.zonal import zonal_field
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
 

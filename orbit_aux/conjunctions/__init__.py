@@ -1,0 +1,1 @@
+"""Close approaches: probability of collision, and what avoids it."""

@@ -1,0 +1,1 @@
+"""Orbits that end: decay through the air, and what leaving sooner takes."""

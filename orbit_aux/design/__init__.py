@@ -1,0 +1,1 @@
+"""Orbits chosen and reached: Sun-synchronous, repeating, frozen; impulses and long transfers."""
