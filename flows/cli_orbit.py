@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from flows.cli_orbit_change import orbit_change
@@ -20,7 +22,7 @@ orbit_app = typer.Typer(
     rich_markup_mode=None,
     help="Orbits: restituted, searched for events, looked from, designed, kept, watched, ended; and what a new orbit changes.",
 )
-for name, command in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "restitute": orbit_restitute,
     "monitor": orbit_monitor,
     "montecarlo": orbit_montecarlo,
@@ -36,5 +38,6 @@ for name, command in {
     "conjunction": orbit_conjunction,
     "screen": orbit_screen,
     "decay": orbit_decay,
-}.items():
+}
+for name, command in _COMMANDS.items():
     orbit_app.command(name)(command)
