@@ -9,6 +9,7 @@ import typer
 
 from calib.errors import RequestError
 from flows.cli_orbit_geolocate import orbit_geolocate, orbit_sky
+from flows.cli_orbit_qualify import orbit_qualify
 
 if TYPE_CHECKING:
     from flows.orbits.inputs import Settings
@@ -21,6 +22,7 @@ orbit_app = typer.Typer(
 )
 orbit_app.command("geolocate")(orbit_geolocate)
 orbit_app.command("sky")(orbit_sky)
+orbit_app.command("qualify")(orbit_qualify)
 
 Initial = Annotated[
     Path | None,
