@@ -24,7 +24,8 @@ def orbit_qualify(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="a new or empty folder for acceptance.json, differences.csv, report.html, procedure.md"
+            metavar="DIR",
+            help="a new or empty folder for acceptance.json, differences.csv, report.html, procedure.md [default: acceptance-DATE here]",
         ),
     ] = None,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,13 @@ def write_qualification(
     closed: Path | None = None,
     output: Path | None = None,
 ) -> tuple[bool, list[str]]:
-    """Compare two sets and write acceptance.json, differences.csv, report.html and procedure.md into `output`, if given; returns whether the new set
-    is accepted, and the lines to print."""
-    if output is not None:
-        check_output(output)
-        for folder in sets:
-            if folder.resolve() in (output.resolve(), *output.resolve().parents):
-                raise RequestError(f"--output {output}: lies inside the set {folder}; name a folder outside")
+    """Compare two sets and write acceptance.json, differences.csv, report.html and procedure.md into `output`, by default a new folder named by the
+    date; returns whether the new set is accepted, and the lines to print."""
+    output = _dated() if output is None else output
+    check_output(output)
+    for folder in sets:
+        if folder.resolve() in (output.resolve(), *output.resolve().parents):
+            raise RequestError(f"--output {output}: lies inside the set {folder}; name a folder outside")
     judged, path = read_tolerances(tolerances)
     closures = read_closures(closed)
     request = {
@@ -75,13 +76,17 @@ def write_qualification(
         "software": circumstances()["software"],
     }
     found = qualify(sets, judged, closures, request)
-    lines = lines_of(found)
-    if output is not None:
-        from flows.orbits.qualification_report import write_report
+    from flows.orbits.qualification_report import write_report
 
-        write_report(found, output)
-        lines.append(f"Report: {output / 'report.html'}")
-    return found.verdict != REFUSED, lines
+    write_report(found, output)
+    return found.verdict != REFUSED, [*lines_of(found), f"Report: {output / 'report.html'}"]
+
+
+def _dated() -> Path:
+    """A folder of the present date that is not there yet."""
+    name = f"acceptance-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def qualify(

@@ -94,7 +94,16 @@ def test_garbage_is_not_comparable_and_no_crash(reference: Path, new: Path, cont
             assert product["verdict"] in ("not comparable", "outside", "missing"), product
             assert product["quantities"][0]["note"] or product["verdict"] != "not comparable"
     # the same garbage in both is the same
-    assert run(new, new).exit_code == 0
+    assert accept(new, new)["verdict"] == "ACCEPTED"
+
+
+def test_without_a_name_the_report_goes_to_a_dated_folder(
+    reference: Path, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert run("ref", "new").exit_code == 0
+    assert len(list(tmp_path.glob("acceptance-*/report.html"))) == 2
 
 
 def test_hostile_names(reference: Path, new: Path) -> None:
