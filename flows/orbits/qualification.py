@@ -111,7 +111,8 @@ def lines_of(found: Qualification) -> list[str]:
     for item in found.anomalies[:12]:
         line = item.line
         place = f"{line.product}: {line.quantity}" if line.quantity else line.product
-        lines.append(f"{item.identifier} {item.state}: {place} {line.verdict}{_size(item)}")
+        verdict = "" if line.quantity.endswith(f" {line.verdict}") else f" {line.verdict}"
+        lines.append(f"{item.identifier} {item.state}: {place}{verdict}{_size(item)}")
     if len(found.anomalies) > 12:
         lines.append(f"... and {len(found.anomalies) - 12} more anomalies")
     if found.unused_closures:
@@ -156,6 +157,9 @@ def _verdict(
         comparison, curves = Comparison(), []
         lines = [whole(label, old.kind, "not comparable", printable(note)[:300])]
     verdict = worst([line.verdict for line in lines if line.verdict != "not compared"])
+    if any(line.quantity and line.blocking and line.verdict in ("missing", "new") for line in lines):
+        # the product is there, rows of it are not
+        verdict = worst([verdict, "outside"])
     differs = verdict == "within" or verdict in ANOMALOUS
     cause = cause_of(old, new, sets, comparison.causes) if differs else ""
     return ProductVerdict(label, old.kind, verdict, lines, digests, printable(cause), comparison.notes, curves)
@@ -183,6 +187,8 @@ def _compared(label: str, old: Product, new: Product, tolerances: Tolerances) ->
         return compare_table_files(*pair, tolerances.keys(label, kind), passed_over)
     if kind == "tree":
         return trees.compare_trees(*pair, passed_over)
+    if kind == "raster":
+        return trees.compare_rasters(*pair)
     if kind in ("netCDF", "result"):
         return trees.compare_netcdf(*pair)
     return trees.compare_texts(*pair)

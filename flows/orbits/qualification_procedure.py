@@ -114,7 +114,8 @@ def amount(line: Line, short: bool = False) -> str:
         return line.note
     where = "" if short else f" at {line.where}"
     if line.note:
-        return f"{line.note}: {line.reference[:60]} -> {line.new[:60]}{where}"
+        width = 24 if short else 60
+        return f"{line.note}: {line.reference[:width]} -> {line.new[:width]}{where}"
     told = f"{number(line.largest, line.unit)}{where}, allowed {number(line.allowed)}"
     return f"{told}, {line.sigmas:.2g} standard deviations" if math.isfinite(line.sigmas) else told
 

@@ -55,10 +55,18 @@ def _key_columns(reference: Table, new: Table, keys: Keys) -> tuple[list[str], s
     common = [name for name in reference.columns if name in new.columns]
     bare = {unit_of(name)[0]: name for name in common}
     time = next((bare[name] for name in keys.times if name in bare), "")
-    names = [bare[name] for name in keys.names if name in bare]
+    names = [bare[name] for name in keys.names if name in bare and _names(reference, new, bare[name])]
     if not time:
         names += [bare[name] for name in keys.numbers if name in bare]
     return (names, time) if names or time else (common[:1], "")
+
+
+def _names(reference: Table, new: Table, column: str) -> bool:
+    """Whether a column tells things apart: words do, numbers where most of them are in both tables; others are measured."""
+    sets = [set(_spelled(table.columns[column])) for table in (reference, new)]
+    if any(isinstance(cell, str) and cell for values in sets for cell in values):
+        return True
+    return 2 * len(sets[0] & sets[1]) >= min(map(len, sets))
 
 
 def match(reference: Table, new: Table, keys: Keys) -> Match:

@@ -21,6 +21,7 @@ _INSIDE = ("results", "ledger", "runs")
 _MESSAGE = re.compile(rb"CCSDS_([A-Z]{3})_VERS")
 _XML_MESSAGE = re.compile(rb"<(?:[\w.-]+:)?(oem|opm|aem|tdm|cdm|omm|apm|rdm)[\s>]")
 _SUFFIXES = {".csv": "table", ".json": "tree", ".yaml": "tree", ".yml": "tree", ".nc": "netCDF"}
+_SUFFIXES |= {".tif": "raster", ".tiff": "raster", ".jp2": "raster"}
 _BLOCK = 1 << 20
 
 
@@ -31,7 +32,7 @@ class Product:
     label: str
     path: Path
     kind: str
-    """OEM, OPM, AEM, TDM or another CCSDS message, table, tree, netCDF, result, text, or what is wrong with it."""
+    """OEM, OPM, AEM, TDM or another CCSDS message, table, tree, netCDF, raster, result, text, or what is wrong with it."""
     fault: str = ""
     manifest: Manifest | None = None
 

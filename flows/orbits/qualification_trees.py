@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from calib.config import read_yaml
+from calib.errors import InputError, one_line
+from calib.products.files import open_raster
 from calib.types import RECORD
 from flows.orbits.qualification_compared import (
     ENDINGS,
@@ -28,6 +30,9 @@ from flows.orbits.qualification_tables import compare_cells
 _IDENTITIES = ("acquisition", "name", "id", "kind", "band", "station", "quantity")
 _LARGEST_BYTES = 1 << 28
 _DEEPEST = 60
+_LAYERS = 32
+_LARGEST_IMAGE = 1 << 27
+_SAMPLES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _SHOWN = 5
 
 
@@ -88,6 +93,32 @@ def compare_texts(reference: Path, new: Path) -> Comparison:
     size = max(map(len, lines))
     old, young = ([*part, *[""] * (size - len(part))] for part in lines)
     return Comparison([texts("lines", old, young, lambda row: f"line {row + 1}")])
+
+
+def compare_rasters(reference: Path, new: Path) -> Comparison:
+    """Two images count by count, layer by layer."""
+    found = Comparison()
+    for layer in range(1, _LAYERS + 1):
+        try:
+            images = [open_raster(path, layer=layer, dtypes=_SAMPLES) for path in (reference, new)]
+        except InputError as error:
+            if layer == 1:
+                raise NotComparableError(one_line(error)) from None
+            break
+        shapes = [(image.lines, image.columns) for image in images]
+        if shapes[0] != shapes[1] or shapes[0][0] * shapes[0][1] > _LARGEST_IMAGE:
+            raise NotComparableError(
+                f"images of {shapes[0]} and {shapes[1]} lines and columns, at most {_LARGEST_IMAGE} counts"
+            )
+        width = shapes[0][1]
+        old, young = (image.read().ravel().astype(float) for image in images)
+        name = f"counts_{layer}"
+        found.compared.append(numbers(name, ("1", 1.0), (old, young), _pixel(width)))
+    return found
+
+
+def _pixel(width: int) -> Callable[[int], str]:
+    return lambda row: f"line {row // width} column {row % width}"
 
 
 def read_json(path: Path) -> Any:

@@ -15,11 +15,14 @@ from typer.testing import CliRunner
 from calib.archive import Archive
 from calib.errors import RequestError
 from calib.lineage import Cause, Lineage
+from calib.products.files import open_raster
 from calib.types import Result
 from flows.cli import app
 from flows.orbits.qualification_sets import printable
 from tests.flows.orbits import qualification_cases as cases
 from tests.flows.orbits.qualification_cases import accept, quantity, run
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -70,6 +73,35 @@ def test_other_messages_are_compared_by_their_keywords(reference: Path, new: Pat
     miss_distance = quantity(found, "case.cdm", "MISS_DISTANCE")
     assert (miss_distance["largest"], miss_distance["unit"]) == (10.0, "m")
     assert quantity(found, "case.cdm", "OBJECT2.CR_R")["verdict"] == "equal"
+
+
+def test_images_are_compared_count_by_count(tmp_path: Path) -> None:
+    source = next((ROOT / "data_samples" / "moon").glob("PHR1A_*/B0.tif"))
+    content = bytearray(source.read_bytes())
+    for name in ("ref", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "B0.tif").write_bytes(content)
+    # another comment in the file, the same counts
+    (tmp_path / "new" / "B0.tif").write_bytes(content + b"\0")
+    found = accept(tmp_path / "ref", tmp_path / "new")
+    assert quantity(found, "B0.tif", "counts_1")["verdict"] == "equal"
+    other = next((ROOT / "data_samples" / "moon").glob("PHR1A_*/B1.tif"))
+    (tmp_path / "new" / "B0.tif").write_bytes(other.read_bytes())
+    line = quantity(accept(tmp_path / "ref", tmp_path / "new", code=3), "B0.tif", "counts_1")
+    expected = np.abs(open_raster(source).read().astype(int) - open_raster(other).read())
+    assert line["largest"] == expected.max()
+    assert line["outside"] == np.count_nonzero(expected > 1)
+
+
+def test_a_column_of_numbers_names_rows_only_where_it_is_the_same_in_both(tmp_path: Path) -> None:
+    """A column of an array may be where a target was found, and then it is a result."""
+    for name, shift in (("ref", 0.0), ("new", 0.25)):
+        (tmp_path / name).mkdir()
+        heads = ("band", "utc", "column", "rate_rads")
+        rows = [(f"B{n}", f"2018-03-06T00:00:0{n}Z", 511.3 + n + shift, 1e-3) for n in range(6)]
+        cases.write_rows(tmp_path / name / "crossings.csv", heads, rows)
+    line = quantity(accept(tmp_path / "ref", tmp_path / "new", code=3), "crossings.csv", "column")
+    assert line["largest"] == pytest.approx(0.25) and line["compared"] == 6
 
 
 GARBAGE = (
