@@ -13,6 +13,7 @@ from flows.cli_orbit_design import orbit_design, orbit_transfer
 from flows.cli_orbit_events import orbit_events
 from flows.cli_orbit_geolocate import orbit_crossing, orbit_geolocate, orbit_sky
 from flows.cli_orbit_keep import orbit_daily, orbit_keep
+from flows.cli_orbit_qualify import orbit_qualify
 from flows.cli_orbit_restitute import orbit_monitor, orbit_montecarlo, orbit_restitute, simulate_burn
 
 __all__ = ["orbit_app", "simulate_burn"]
@@ -38,6 +39,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "conjunction": orbit_conjunction,
     "screen": orbit_screen,
     "decay": orbit_decay,
+    "qualify": orbit_qualify,
 }
 for name, command in _COMMANDS.items():
     orbit_app.command(name)(command)

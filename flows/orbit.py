@@ -189,5 +189,5 @@ def geometry_at(
     ).assign(records)
 
 
-SUN_DIRECTION = Step("sun_direction", "2", ("acquisition",), NoParameters, sun_direction, Geometry)
-MOON_GEOMETRY = Step("moon_geometry", "2", ("lunar_disk", "acquisition", "orbit"), NoParameters, moon_view, Geometry)
+SUN_DIRECTION = Step("sun_direction", "3", ("acquisition",), NoParameters, sun_direction, Geometry)
+MOON_GEOMETRY = Step("moon_geometry", "3", ("lunar_disk", "acquisition", "orbit"), NoParameters, moon_view, Geometry)

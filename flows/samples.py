@@ -17,6 +17,7 @@ from calib.moon.irradiance import load_model
 from calib.sensor import load_gains, load_sensor
 from calib.simulate.moon import MoonScene
 from flows.samples_change import Descent, write_descent, write_scene
+from flows.samples_conjunction import write_conjunction
 from flows.simulation import plan_looks, shifted, simulate_campaign
 from orbit_aux.ccsds import read_oem, write_oem
 
@@ -55,7 +56,7 @@ SAMPLES = (
     ),
 )
 RESTITUTED_ALONG_M = 3000.0
-FOLDERS = ("moon", "orbits", "orbit_change", "geolocation")
+FOLDERS = ("moon", "orbits", "orbit_change", "geolocation", "conjunction")
 
 
 def write_samples(folder: Path) -> None:
@@ -78,6 +79,7 @@ def write_samples(folder: Path) -> None:
     )
     write_descent(folder / "orbit_change", Descent(), _scene(SAMPLES[0]))
     write_scene(folder / "geolocation")
+    write_conjunction(folder / "conjunction" / "example.cdm")
     files = sorted(path for name in FOLDERS for path in (folder / name).rglob("*") if path.is_file())
     manifest = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
     (folder / "MANIFEST.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from calib.moon.irradiance import IrradianceModel, band_irradiance
 from calib.sensor import GainHistory, Phase, Sensor
 from calib.simulate.moon import MoonScene, crossing_times, simulate_moon
 from flows.orbit import geometry_at
+from orbit_aux.bodies import moon_axes, series
 from orbit_aux.ccsds import write_oem
 from orbit_aux.moon_view import earth_clearance, moon_geometry
 from orbit_aux.motion.propagate import sun_synchronous_orbit
@@ -46,7 +47,7 @@ def moon_dates(start: str, phases_deg: Sequence[float], count: int) -> list[Time
     begin = Times.from_utc([start])
     days = 31.0 * (count / len(phases_deg) + 1.0)
     times = begin + np.arange(0.0, days * 86400.0, _STEP_S)
-    phase = moon_geometry(times, np.zeros((len(times), 3)))["phase"].values
+    phase = _planned_phase_deg(times)
     found = []
     for asked in phases_deg:
         # the phase grows with time and jumps from +180 to -180 at new Moon: a passage is a small step across the asked value
@@ -54,6 +55,16 @@ def moon_dates(start: str, phases_deg: Sequence[float], count: int) -> list[Time
         crossed = np.flatnonzero((before <= 0) & (after > 0) & (after - before < 10))
         found += [float(index + before[index] / (before[index] - after[index])) * _STEP_S for index in crossed]
     return [(begin + round(seconds))[0] for seconds in sorted(found)[:count]]
+
+
+def _planned_phase_deg(times: Times) -> np.ndarray:
+    """The geocentric phase by the analytic series (0.003 deg): products are named by these dates, which shall not move with the ephemeris."""
+    moon, sun = series(times)
+    normal = np.cross(-moon, sun - moon)
+    angle = np.degrees(np.arctan2(np.linalg.norm(normal, axis=1), np.sum(-moon * (sun - moon), axis=1)))
+    # before full Moon the Sun stands east of the Earth on the lunar sky
+    phase: np.ndarray = np.where(np.sum(normal * moon_axes(times)[:, 2], axis=1) > 0, -angle, angle)
+    return phase
 
 
 def orbit_for(sensor: Sensor, time: Times) -> tuple[Times, Orbit]:

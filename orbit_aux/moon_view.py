@@ -17,6 +17,7 @@ from orbit_aux.constants import (
     WGS84_EQUATORIAL_RADIUS_M,
     WGS84_POLAR_RADIUS_M,
 )
+from orbit_aux.ephemeris_table import ephemeris_of
 from orbit_aux.errors import OrbitError
 from orbit_aux.time import Times
 
@@ -72,7 +73,7 @@ def moon_geometry(times: Times, observer_gcrf_m: ArrayLike, *, light_time: bool 
         name: (("time", "axis"), _unit(values), {"units": "1", "frame": "GCRF"}) for name, values in vectors.items()
     }
     coordinates = {"time": ("time", times.utc_datetime64(), {"scale": "UTC"}), "axis": ["x", "y", "z"]}
-    return xr.Dataset(variables, coordinates, _convention(light_time))
+    return xr.Dataset(variables, coordinates, _convention(times, light_time))
 
 
 def image_angle(direction: ArrayLike, column_axis: ArrayLike, line_axis: ArrayLike) -> NDArray[np.float64]:
@@ -186,13 +187,13 @@ def _series(times: Times, values: NDArray[np.float64], name: str, units: str) ->
     return xr.DataArray(values, coordinates, ("time",), name, {"units": units})
 
 
-def _convention(light_time: bool) -> dict[str, str]:
+def _convention(times: Times, light_time: bool) -> dict[str, str]:
     light = "one-way light time, no aberration" if light_time else "geometric: no light time, no aberration"
     return {
         "convention": light,
         "phase_sign": "negative before full Moon (waxing), positive after",
         "selenographic_frame": "mean Earth / polar axis, planetocentric, east positive (Archinal et al. 2011)",
         "vector_frame": "GCRF",
-        "moon_ephemeris": "Meeus 1998 (erfa.moon98)",
-        "sun_ephemeris": "Moisson & Bretagnon 2001 (erfa.epv00)",
+        "moon_ephemeris": ephemeris_of(times),
+        "sun_ephemeris": ephemeris_of(times),
     }

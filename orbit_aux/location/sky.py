@@ -18,6 +18,7 @@ from orbit_aux.constants import (
     SUN_RADIUS_M,
     WGS84_EQUATORIAL_RADIUS_M,
 )
+from orbit_aux.ephemeris_table import ephemeris_of
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
 from orbit_aux.interpolation import on_time_grid
@@ -71,6 +72,7 @@ def apparent_body(body: str, state: State) -> xr.Dataset:
             "apparent_radius": ("time", np.arcsin(BODY_RADIUS_M[body] / distance_m), {"units": "rad"}),
         },
         {"time": ("time", times.utc_datetime64(), {"scale": "UTC"}), "axis": ["x", "y", "z"]},
+        {"ephemeris": ephemeris_of(times)},
     )
 
 

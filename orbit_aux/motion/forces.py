@@ -121,8 +121,8 @@ class Forces:
         """Every model and constant, as plain values, for reports."""
         craft = self.satellite
         return self.gravity.record() | {
-            "sun": "erfa epv00" if self.sun else None,
-            "moon": "erfa moon98" if self.moon else None,
+            "sun": "JPL DE440 by table, 1980-2052, else erfa epv00" if self.sun else None,
+            "moon": "JPL DE440 by table, 1980-2052, else erfa moon98" if self.moon else None,
             "sun_mu_m3s2": SUN_MU_M3S2,
             "moon_mu_m3s2": MOON_MU_M3S2,
             "atmosphere": f"Harris-Priester, exponent {self.bulge_exponent:g}, temperature law of Street and Panwar"
