@@ -30,7 +30,7 @@ def orbit_qualify(
     ] = None,
 ) -> None:
     """Compare two sets of results, product by product, against stated tolerances. Ends with 0 where the new set is accepted, 3 where it is not."""
-    from flows.orbits.qualification import write_qualification
+    from flows.qualification.acceptance import write_qualification
 
     accepted, lines = write_qualification((reference, new), tolerances, closed, output)
     for line in lines:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from calib.errors import RequestError
+from calib.lineage import circumstances
 from orbit_aux.burns.burn import Burn
 from orbit_aux.ccsds import read_opm, read_tdm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
@@ -128,13 +129,14 @@ def earth_orientation(path: Path | None) -> Iterator[None]:
 
 
 def record(times: Times, files: Mapping[str, Path | None]) -> dict[str, Any]:
-    """What an answer keeps of its inputs: files with their digests, and the Earth orientation."""
+    """What an answer keeps of where it comes from: input files with their digests, the Earth orientation, versions of software."""
     kept = {
         name: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for name, path in files.items()
         if path is not None and path.is_file()
     }
-    return {"files": kept, "earth_orientation": packaged_earth_orientation().record(times)}
+    orientation = packaged_earth_orientation().record(times)
+    return {"files": kept, "earth_orientation": orientation, "software": circumstances()["software"]}
 
 
 def _told(manoeuvre: Manoeuvre) -> str:

@@ -6,12 +6,12 @@ import math
 import shlex
 from typing import TYPE_CHECKING
 
-from flows.orbits.qualification_compared import TEXT
-from flows.orbits.qualification_tolerances import Tolerance
-from flows.orbits.qualification_verdicts import ACCEPTED, Line
+from flows.qualification.compared import TEXT
+from flows.qualification.tolerances import Tolerance
+from flows.qualification.verdicts import ACCEPTED, Line
 
 if TYPE_CHECKING:
-    from flows.orbits.qualification import Qualification
+    from flows.qualification.acceptance import Qualification
 
 
 def procedure(found: Qualification, made: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.orbits.qualification_compared import (
+from flows.qualification.compared import (
     EMPTY,
     TEXT,
     Array,
@@ -31,7 +31,7 @@ from flows.orbits.qualification_compared import (
     time_differences,
     unit_of,
 )
-from flows.orbits.qualification_rows import Keys, Rows, Table, about, match
+from flows.qualification.rows import Keys, Rows, Table, about, match
 
 _LARGEST_BYTES = 1 << 31
 #: whose longitudes and latitudes lie on no ground of ours

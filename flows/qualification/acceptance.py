@@ -10,15 +10,15 @@ from typing import Any
 
 from calib.errors import EtalonError, RequestError, one_line
 from calib.lineage import circumstances, digest_file
-from flows.orbits import qualification_messages as messages
-from flows.orbits import qualification_trees as trees
-from flows.orbits.qualification_causes import cause_of
-from flows.orbits.qualification_compared import Comparison, NotComparableError
-from flows.orbits.qualification_procedure import number
-from flows.orbits.qualification_sets import Product, pairs_of, printable, products_of
-from flows.orbits.qualification_tables import compare_table_files
-from flows.orbits.qualification_tolerances import DEFAULT, Closure, Tolerances, read_closures, read_tolerances
-from flows.orbits.qualification_verdicts import (
+from flows.orbits.writing import check_output
+from flows.qualification import messages, trees
+from flows.qualification.causes import cause_of
+from flows.qualification.compared import Comparison, NotComparableError
+from flows.qualification.procedure import number
+from flows.qualification.sets import Product, pairs_of, printable, products_of
+from flows.qualification.tables import compare_table_files
+from flows.qualification.tolerances import DEFAULT, Closure, Tolerances, read_closures, read_tolerances
+from flows.qualification.verdicts import (
     ANOMALOUS,
     REFUSED,
     VERDICTS,
@@ -30,7 +30,6 @@ from flows.orbits.qualification_verdicts import (
     whole,
     worst,
 )
-from flows.orbits.writing import check_output
 
 _MESSAGES = {"OEM": messages.compare_oem, "OPM": messages.compare_opm, "AEM": messages.compare_aem}
 
@@ -76,7 +75,7 @@ def write_qualification(
         "software": circumstances()["software"],
     }
     found = qualify(sets, judged, closures, request)
-    from flows.orbits.qualification_report import write_report
+    from flows.qualification.report import write_report
 
     write_report(found, output)
     return found.verdict != REFUSED, [*lines_of(found), f"Report: {output / 'report.html'}"]

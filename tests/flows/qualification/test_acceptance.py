@@ -13,8 +13,8 @@ import pytest
 
 from calib.archive.netcdf import to_bytes
 from orbit_aux.ccsds import write_aem, write_oem, write_opm, write_tdm
-from tests.flows.orbits import qualification_cases as cases
-from tests.flows.orbits.qualification_cases import accept, quantity
+from tests.flows.qualification import cases
+from tests.flows.qualification.cases import accept, quantity
 
 COEFFICIENTS = ("acquisition", "band", "k", "u_k", "orbit")
 

@@ -18,9 +18,9 @@ from calib.lineage import Cause, Lineage
 from calib.products.files import open_raster
 from calib.types import Result
 from flows.cli import app
-from flows.orbits.qualification_sets import printable
-from tests.flows.orbits import qualification_cases as cases
-from tests.flows.orbits.qualification_cases import accept, quantity, run
+from flows.qualification.sets import printable
+from tests.flows.qualification import cases
+from tests.flows.qualification.cases import accept, quantity, run
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flows.orbits.qualification_compared import TEXT, Array, Compared, Comparison, Finding
-from flows.orbits.qualification_tolerances import Closure, Tolerance, Tolerances
+from flows.qualification.compared import TEXT, Array, Compared, Comparison, Finding
+from flows.qualification.tolerances import Closure, Tolerance, Tolerances
 
 #: from the best to the worst
 VERDICTS = ("equal", "not compared", "within", "new", "missing", "not comparable", "outside")

@@ -13,8 +13,8 @@ from pydantic import Field, field_validator, model_validator
 
 from calib.config import Model, find, load, parse, read_yaml
 from calib.errors import RequestError
-from flows.orbits.qualification_compared import TEXT
-from flows.orbits.qualification_rows import Keys
+from flows.qualification.compared import TEXT
+from flows.qualification.rows import Keys
 
 DEFAULT = "default"
 _CANONICAL = ("m", "s", "deg", "m/s", "m/s2", "kg", "kg/s", "N", "m2", "Hz")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.orbits.qualification_compared import (
+from flows.qualification.compared import (
     Array,
     Compared,
     Comparison,
@@ -22,8 +22,8 @@ from flows.orbits.qualification_compared import (
     texts,
     time_differences,
 )
-from flows.orbits.qualification_rows import Keys, Table
-from flows.orbits.qualification_tables import compare_cells, compare_tables
+from flows.qualification.rows import Keys, Table
+from flows.qualification.tables import compare_cells, compare_tables
 from orbit_aux.attitude import Attitude
 from orbit_aux.ccsds import read_aem, read_oem, read_opm, read_tdm
 from orbit_aux.ccsds.ndm_files import read_items

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
-from flows.orbits.qualification_procedure import amount, number, place, procedure
-from flows.orbits.qualification_verdicts import REFUSED, Anomaly, Line, ProductVerdict
 from flows.orbits.writing import new_folder, write_json
+from flows.qualification.procedure import amount, number, place, procedure
+from flows.qualification.verdicts import REFUSED, Anomaly, Line, ProductVerdict
 
 if TYPE_CHECKING:
-    from flows.orbits.qualification import Qualification
+    from flows.qualification.acceptance import Qualification
 
 _COLUMNS = (
     "product",

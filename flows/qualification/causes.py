@@ -9,9 +9,9 @@ from typing import Any
 from calib.config import read_yaml
 from calib.errors import EtalonError
 from calib.lineage import differences
-from flows.orbits.qualification_compared import NotComparableError
-from flows.orbits.qualification_sets import Product, printable
-from flows.orbits.qualification_trees import leaves, read_json
+from flows.qualification.compared import NotComparableError
+from flows.qualification.sets import Product, printable
+from flows.qualification.trees import leaves, read_json
 
 _SHOWN = 4
 _NOT_RECORDED = "cause not recorded: no summary.json beside it tells of inputs and software"

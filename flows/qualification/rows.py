@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.orbits.qualification_compared import NO_TIME, as_numbers, as_times, unit_of
+from flows.qualification.compared import NO_TIME, as_numbers, as_times, unit_of
 
 Rows = NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from calib.config import read_yaml
 from calib.errors import InputError, one_line
 from calib.products.files import open_raster
 from calib.types import RECORD
-from flows.orbits.qualification_compared import (
+from flows.qualification.compared import (
     ENDINGS,
     WRITTEN,
     Comparison,
@@ -24,7 +24,7 @@ from flows.orbits.qualification_compared import (
     texts,
     time_differences,
 )
-from flows.orbits.qualification_tables import compare_cells
+from flows.qualification.tables import compare_cells
 
 #: what tells the entries of a list apart
 _IDENTITIES = ("acquisition", "name", "id", "kind", "band", "station", "quantity")

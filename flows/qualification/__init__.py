@@ -1,0 +1,1 @@
+"""The acceptance of a new version: two sets of results, product by product, against stated tolerances."""
