@@ -16,11 +16,15 @@ env: $(READY) ## build only the environment, in .venv, from requirements.lock
 $(READY): requirements.lock pyproject.toml .ci/env
 	@.ci/env
 
-demo: $(READY) demo-products ## products inspected, simulated Moons to a report under Prefect, and an orbit change; prints the reports' paths
+demo: $(READY) demo-products ## products, a burn, an orbit and its events, simulated Moons to a report under Prefect, an orbit change
 	@$(BIN)/etalon inspect demo-products/dimap --quicklook demo-products/dimap.png
 	@$(BIN)/etalon inspect demo-products/moon/VE_TEST_VSC_1AVALD_THE_MOON_20190118.HDR
 	@$(BIN)/etalon orbit restitute --tracking demo-products/burn/tracking.tdm --initial demo-products/burn/initial.opm --stations demo-products/burn/stations.csv --reference demo-products/burn/truth.oem --output demo-products/orbit
 	@$(BIN)/etalon orbit geolocate --orbit data_samples/geolocation/orbit.oem --attitude data_samples/geolocation/attitude.aem --los data_samples/geolocation/los.csv --grid data_samples/geolocation/grid.csv --angles --output demo-products/ground.csv
+	@$(BIN)/etalon orbit design --revolutions 29 --days 2 --local-time 10.5 --start 2020-01-01T00:00:00 --duration 3 --output demo-products/design
+	@$(BIN)/etalon orbit events --orbit demo-products/design/orbit.oem --stations configs/stations/passes.csv --sites configs/sites/pics20.csv --moon-phase 65 --output demo-products/events
+	@$(BIN)/etalon orbit keep venus720 --orbit demo-products/design/orbit.oem --months 3 --output demo-products/plan
+	@$(BIN)/etalon orbit conjunction data_samples/conjunction/example.cdm --avoid --output demo-products/conjunction
 	@$(BIN)/etalon run configs/requests/demo.yaml --engine prefect --set 'acquisitions=[data_samples/moon/*_MOON_*, demo-products/moon]'
 	@$(BIN)/etalon run configs/requests/orbit_change.yaml
 	@$(BIN)/etalon orbit change --archive demo-archive --positions data_samples/orbit_change/VENUS_positions.csv --initial data_samples/orbit_change/VENUS_planned.oem --accept-since VM3 --output demo-products/orbit-change

@@ -26,6 +26,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "configs", folder / "configs")
     shutil.copytree(ROOT / "data_samples" / "orbits", folder / "data_samples" / "orbits")
+    shutil.copytree(ROOT / "data_samples" / "conjunction", folder / "data_samples" / "conjunction")
     moons = sorted((ROOT / "data_samples" / "moon").glob("*_MOON_*[0-9]"))
     first = {path.name.split("_")[0]: path for path in reversed(moons)}
     for path in first.values():
@@ -35,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_readme_s_commands_work_in_their_order(place: Path) -> None:
     key = ""
-    assert len(commands()) == 15
+    assert len(commands()) == 23
     for command in commands():
         words = [sys.executable, "-m", "flows.cli", *shlex.split(command.replace("KEY", key))[1:]]
         if "moon" in words and "simulate" in words:
