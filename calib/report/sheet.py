@@ -183,7 +183,8 @@ def _frame(plot: Plot) -> Frame:
     for trace in plot.traces:
         band = np.zeros(len(trace.value)) if trace.band is None else np.nan_to_num(trace.band)
         heights += [*(trace.value - band), *(trace.value + band)]
-    return Frame.fitted(_SIZE, limits(times, margin=0.01), plot.reach or limits(heights, margin=0.06))
+    reach = plot.reach or limits(heights, margin=0.06)
+    return Frame.fitted(_SIZE, limits(times, margin=0.01), reach, ticks(*reach, 5))
 
 
 def _drawn(frame: Frame, trace: Trace, style: Style) -> Markup:

@@ -97,7 +97,7 @@ class ElectricSection(Model):
 class DecayRequest(Model):
     """A decay to compute, as in configs/end_of_life."""
 
-    title: str = "Decay"
+    title: str = "an orbit"
     orbit: OrbitSection = OrbitSection()
     satellite: SatelliteSection = SatelliteSection()
     atmosphere: str = "harris-priester"
