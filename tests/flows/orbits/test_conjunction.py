@@ -201,7 +201,13 @@ def test_screening_against_elements(etalon: Etalon, orbits: tuple[Path, Path], t
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [(["--threshold", "-1"], "--threshold"), (["--radius", "0"], "--radius"), (["--against", "none.oem"], "none.oem")],
+    [
+        (["--threshold", "-1"], "--threshold"),
+        (["--radius", "0"], "--radius"),
+        (["--against", "none.oem"], "none.oem"),
+        (["--red", "1e-4"], "--red 0.0001: without --radius"),
+        (["--radius", "5", "--red", "nan"], "--red nan: give 0 to 1"),
+    ],
 )
 def test_bad_screening(etalon: Etalon, orbits: tuple[Path, Path], tmp_path: Path, change: list[str], told: str) -> None:
     words = ["--orbit", orbits[0], "--against", orbits[1], "--threshold", "5", "--output", tmp_path / "out", *change]
