@@ -83,9 +83,7 @@ def _against(orbit: Orbit, path: Path, threshold_m: float, radius_m: float | Non
     other = _trajectory(path)
     span = orbit.times[[0, -1]]
     if not (other.covers(orbit.times).any()):
-        raise RequestError(
-            f"{path}: covers nothing of {span!r}, which {orbit.source} is of; give an orbit of that time"
-        )
+        raise RequestError(f"{path}: covers nothing of {span}, which {orbit.source} is of; give an orbit of that time")
     found = close_approaches(orbit, other, span[0], span[1], threshold_m)
     return [_row(orbit, other, item, radius_m if place < _MOST_JUDGED else None) for place, item in enumerate(found)]
 
