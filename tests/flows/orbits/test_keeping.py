@@ -256,7 +256,7 @@ def test_a_table_of_events_is_taken(tmp_path: Path, keep: Callable[..., tuple[An
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"target": {"revolutions": 30}}, "without 2"),
+        ({"target": {"revolutions": 30}}, "target: 30 revolutions in 2 days"),
         ({"target": {"track_half_width_m": -5.0}}, "track_half_width_m"),
         ({"target": {"track_half_width": 5.0}}, "did you mean 'track_half_width_m'"),
         ({"target": {"local_time_h": 24.5}}, "local_time_h"),
