@@ -82,11 +82,7 @@ def orbit_screen(
     (approaches.csv, summary.json, report.html)."""
     from flows.orbits.screen import write_screening
 
-    if red is not None and radius is None:
-        raise RequestError(f"--red {red:g}: without --radius no probability is computed; give it too")
-    if red is not None and not 0.0 <= red <= 1.0:
-        raise RequestError(f"--red {red:g}: give 0 to 1")
-    lines, largest = write_screening(orbit, against, threshold, output, radius)
+    lines, largest = write_screening(orbit, against, threshold, output, radius, red)
     for line in lines:
         print(line)
     if red is not None and largest >= red:

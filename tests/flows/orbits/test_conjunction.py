@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,6 +53,18 @@ def test_one_conjunction_with_manoeuvres(etalon: Etalon, tmp_path: Path) -> None
     assert all(
         word in page for word in ("Encounter plane", "hard bodies", "over the scale", "over a manoeuvre", "propellant")
     )
+
+
+def test_a_message_that_contradicts_itself_is_never_green(etalon: Etalon, tmp_path: Path) -> None:
+    path = tmp_path / "a.cdm"
+    write_cdm(path, as_conjunction(crossing(miss_rtn_m=(0.0, 300_000.0, 0.0))), creation_date="2018-03-05T00:00:00")
+    for name, miss in (("said", None), ("other", "50")):
+        if miss is not None:
+            path.write_text(re.sub(r"MISS_DISTANCE = \S+", f"MISS_DISTANCE = {miss}", path.read_text()))
+        answer = etalon("orbit", "conjunction", path, "--output", tmp_path / name)
+        assert answer.code == 0, answer.err
+    levels = [json.loads((tmp_path / name / "summary.json").read_text())["level"] for name in ("said", "other")]
+    assert levels == ["green", "unknown"]
 
 
 def test_where_two_dimensions_fail(etalon: Etalon, shared: Path, tmp_path: Path) -> None:
@@ -181,6 +194,8 @@ def test_screening(etalon: Etalon, orbits: tuple[Path, Path], tmp_path: Path) ->
     assert float(nearest["miss_m"]) == pytest.approx(np.linalg.norm(encounter.relative[:3]), abs=0.01)
     assert float(nearest["pc"]) == pytest.approx(assess(encounter, Choice("off")).probability, rel=2e-3)
     assert "OTHER" in (out / "report.html").read_text()
+    # the colour of the verdict
+    assert 'class="status failed"' in (out / "report.html").read_text()
     without = etalon("orbit", "screen", *words[:6], "--output", tmp_path / "plain")
     assert without.code == 0 and all(row["pc"] == "" for row in rows(tmp_path / "plain" / "approaches.csv"))
 
