@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -216,6 +217,10 @@ def test_the_daily_page(folder: Path, tmp_path: Path, keep: Callable[..., tuple[
     # a day at 410 km has 15 or 16 nodes
     assert sum(row["event"] == "ascending node" for row in rows(output / "events.csv")) in (15, 16)
     assert "<svg" in (output / "report.html").read_text()
+    # a track beyond its plot is not drawn along the plot's edge; the local time stays in its own
+    page = (output / "report.html").read_text()
+    track, late = (text.count("L") for text in re.findall(r'd="(M[\d.]+ [\d.]+L[^"]*)"', page))
+    assert track < late == 199
 
 
 def test_a_doubted_orbit_and_a_turned_satellite_are_alarms(
