@@ -82,7 +82,7 @@ def orbit_screen(
     (approaches.csv, summary.json, report.html)."""
     from flows.orbits.screen import write_screening
 
-    lines, largest = write_screening(orbit, against, threshold, output, radius)
+    lines, largest = write_screening(orbit, against, threshold, output, radius, red)
     for line in lines:
         print(line)
     if red is not None and largest >= red:

@@ -31,7 +31,7 @@ def orbit_decay(
     ] = False,
     inclination_deg: Annotated[float | None, typer.Option("--inclination-deg", metavar="DEG")] = None,
     start: Annotated[
-        str | None, typer.Option("--start", metavar="UTC", help="with --altitude-km [default: 2026-01-01]")
+        str | None, typer.Option("--start", metavar="UTC", help="with --altitude-km [default: 2026-01-01T00:00:00]")
     ] = None,
     mass: Annotated[float | None, typer.Option("--mass", metavar="KG")] = None,
     area: Annotated[float | None, typer.Option("--area", metavar="M2", help="across the flow, mean")] = None,

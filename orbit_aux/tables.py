@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orbit_aux.errors import OrbitError
+from orbit_aux.time import Times
 
 
 def read_rows(file: Path, columns: Sequence[str], what: str, others: str = "") -> list[dict[str, str]]:
@@ -23,3 +24,11 @@ def read_rows(file: Path, columns: Sequence[str], what: str, others: str = "") -
     if lacking:
         raise OrbitError(f"{file}: column {', '.join(lacking)} is missing; the columns are {','.join(columns)}{others}")
     return rows
+
+
+def utc_of(file: Path, labels: Sequence[str]) -> Times:
+    """UTC labels of a table as times; one that is no time is refused with the table's name."""
+    try:
+        return Times.from_labels(labels, "UTC")
+    except OrbitError as error:
+        raise OrbitError(f"{file}: {error}") from None

@@ -152,10 +152,13 @@ class Times:
         return hash(self.tai_ns.tobytes())
 
     def __repr__(self) -> str:
+        return f"Times({self})" if len(self) < 2 else f"Times({len(self)}: {self})"
+
+    def __str__(self) -> str:
         if len(self) == 0:
-            return "Times(empty)"
+            return "empty"
         first, last = self[[0, -1]].utc_strings()
-        return f"Times({first})" if len(self) == 1 else f"Times({len(self)}: {first} .. {last})"
+        return first if len(self) == 1 else f"{first} .. {last}"
 
 
 def _check_scale(scale: str) -> None:

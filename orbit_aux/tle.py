@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,17 @@ from orbit_aux.time import Times
 #: standard deviations of SGP4 in low orbit near the epoch, radial, along, cross (m), and growth along track a day: orders of magnitude
 SIGMA_M = (500.0, 1500.0, 500.0)
 GROWTH_M_A_DAY = 2000.0
+
+# in element lines: number of the line, what stands there, first column and the one after the last
+_NUMBERS = (
+    (1, "epoch", 18, 32),
+    (2, "inclination", 8, 16),
+    (2, "node", 17, 25),
+    (2, "eccentricity", 26, 33),
+    (2, "argument of perigee", 34, 42),
+    (2, "mean anomaly", 43, 51),
+    (2, "mean motion", 52, 63),
+)
 
 # spacing of the nodes of precession-nutation: interpolation then costs less than 0.01 mm in low orbit
 _NODE_STEP_S = 43_200.0
@@ -40,7 +52,7 @@ class Elements:
         whole, rest = np.divmod(since, np.timedelta64(1, "D"))
         error, position_km, velocity_kms = self.satellite.sgp4_array(whole + 2451545.0, rest / np.timedelta64(1, "D"))
         if error.any():
-            raise OrbitError(f"elements of {self.name}: SGP4 stops with error {int(error.max())}; give newer elements")
+            raise OrbitError(f"elements of {self.name}: SGP4 stops, {_reason(int(error.max()))}; give newer elements")
         matrix = on_time_grid(times, _from_teme, _NODE_STEP_S).reshape(-1, 3, 3)
         return State(times, _turned(matrix, position_km) * 1e3, _turned(matrix, velocity_kms) * 1e3, "GCRF")
 
@@ -63,6 +75,7 @@ def read_tle(path: str | Path) -> Elements:
         raise OrbitError(
             f"{file}: holds no pair of element lines of 69 characters with good check sums; correct the file"
         )
+    _check_numbers(file, lines[row], lines[row + 1])
     satellite = Satrec.twoline2rv(lines[row][:69], lines[row + 1][:69], WGS72)
     days = np.array([satellite.jdsatepoch - 2451545.0]), np.array([satellite.jdsatepochF])
     since = np.round((days[0] + days[1]) * 86_400e6).astype("timedelta64[us]")
@@ -74,11 +87,29 @@ def read_tle(path: str | Path) -> Elements:
 def is_tle(text: str) -> bool:
     """Whether a text begins like two-line elements."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()][:3]
-    return any(_is_pair(first, second) for first, second in itertools.pairwise(lines))
+    return any(_looks_like_pair(first, second) for first, second in itertools.pairwise(lines))
+
+
+def _looks_like_pair(first: str, second: str) -> bool:
+    return first.startswith("1 ") and second.startswith("2 ")
 
 
 def _is_pair(first: str, second: str) -> bool:
-    return first.startswith("1 ") and second.startswith("2 ") and _sum_holds(first) and _sum_holds(second)
+    return _looks_like_pair(first, second) and _sum_holds(first) and _sum_holds(second)
+
+
+def _check_numbers(file: Path, first: str, second: str) -> None:
+    """Refuse what SGP4's own reader would silently take for another number."""
+    for line, name, start, stop in _NUMBERS:
+        text = (first, second)[line - 1][start:stop].strip()
+        if not re.fullmatch(r"\d+\.?\d*|\.\d+", text.replace(" ", "0")):
+            raise OrbitError(f"{file}: {name} {text!r} of element line {line} is no number; correct it")
+
+
+def _reason(error: int) -> str:
+    from sgp4.api import SGP4_ERRORS
+
+    return str(SGP4_ERRORS.get(error, f"error {error}"))
 
 
 def _sum_holds(line: str) -> bool:

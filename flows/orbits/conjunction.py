@@ -187,7 +187,7 @@ def _summary(path: Path, conjunction: Conjunction, answer: Assessment, options: 
         "objects": [{"designator": item.designator, "name": item.name} for item in conjunction.objects],
         "pc": answer.probability,
         "method": answer.method,
-        "level": _level(answer.probability, options.red),
+        "level": _level(answer, options.red),
         "usable_2d": answer.usable_2d,
         "pc_2d": answer.probability_2d,
         "pc_3d": None if flux is None else flux.probability,
@@ -211,10 +211,14 @@ def _summary(path: Path, conjunction: Conjunction, answer: Assessment, options: 
     }
 
 
-def _level(probability: float | None, red: float) -> str:
+def _level(answer: Assessment, red: float) -> str:
+    probability = answer.probability
     if probability is None:
         return "unknown"
-    return "red" if probability >= red else "yellow" if probability >= min(YELLOW, red) else "green"
+    if probability >= min(YELLOW, red):
+        return "red" if probability >= red else "yellow"
+    # of two contradicting miss distances one may be a collision
+    return "unknown" if any(flag.name == "relative_state_differs" for flag in answer.flags) else "green"
 
 
 def _events(judged: Sequence[Judged]) -> list[dict[str, Any]]:

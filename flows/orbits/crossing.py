@@ -20,7 +20,7 @@ from orbit_aux.location.lines_of_sight import LinesOfSight, read_lines_of_sight
 from orbit_aux.location.sky import BODIES, Stars, crossing, oversampling
 from orbit_aux.moon_view import moon_geometry
 from orbit_aux.orbit import Orbit
-from orbit_aux.tables import read_rows
+from orbit_aux.tables import read_rows, utc_of
 from orbit_aux.time import Times
 
 _COLUMNS = (
@@ -53,7 +53,7 @@ def write_crossings(files: tuple[Path, Path], bands: Sequence[str], target: str,
     """Read the orbit and the attitude of `files` and the lines of sight of `bands` (NAME=FILE or FILE), write the CSV `output`; returns the lines to print."""
     orbit, attitude = read_oem(files[0]), read_aem(files[1])
     start, stop = _span(attitude, scan)
-    sights = dict(_named(item) for item in bands)
+    sights = _sights(bands)
     wanted: str | Stars = target if target in BODIES else read_stars(Path(target))
     rows: list[dict[str, str]] = []
     for band, sight in sights.items():
@@ -87,8 +87,20 @@ def read_stars(file: Path) -> Stars:
         np.radians(values[1]),
         (values[2] * _MILLIARCSECOND, values[3] * _MILLIARCSECOND),
         values[4] * _MILLIARCSECOND,
-        Times.from_labels([epochs.pop()], "UTC"),
+        utc_of(file, [epochs.pop() or ""]),
     )
+
+
+def _sights(bands: Sequence[str]) -> dict[str, LinesOfSight]:
+    sights: dict[str, LinesOfSight] = {}
+    for item in bands:
+        name, sight = _named(item)
+        if not name or name in sights:
+            raise RequestError(
+                f"--los {item}: {f'{name} stands twice' if name else 'no name'}; give BAND=LOS.csv, each band once"
+            )
+        sights[name] = sight
+    return sights
 
 
 def _named(item: str) -> tuple[str, LinesOfSight]:
@@ -99,9 +111,16 @@ def _named(item: str) -> tuple[str, LinesOfSight]:
 
 def _span(attitude: Attitude, scan: Scan) -> tuple[Times, Times]:
     first, last = attitude.times.min(), attitude.times.max()
-    start = first if scan.start is None else Times.from_labels([scan.start], "UTC")
-    stop = last if scan.stop is None else Times.from_labels([scan.stop], "UTC")
+    start = first if scan.start is None else _instant("--start", scan.start)
+    stop = last if scan.stop is None else _instant("--stop", scan.stop)
     return start, stop
+
+
+def _instant(option: str, text: str) -> Times:
+    try:
+        return Times.from_utc(text)
+    except OrbitError as error:
+        raise RequestError(f"{option}: {error}") from None
 
 
 def _rows(

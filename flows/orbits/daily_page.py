@@ -15,6 +15,8 @@ from orbit_aux.keeping.track import track_deviation
 _EVENTS = 20
 _DAY_S = 86400.0
 _DEG = 180.0 / math.pi
+#: of a window, how far beyond the middle its plot reaches; a track outside is left out, clipped it would look like one that stays there
+_SHOWN = 1.5
 
 
 def daily_page(day: Day, level: str) -> Sheet:
@@ -86,15 +88,16 @@ def _plots(day: Day) -> list[Plot | Timeline]:
     span_d = min(60.0, max(3.0, 1.5 * track.days_to_edge if math.isfinite(track.days_to_edge) else 60.0))
     path = place.motion.coast(place.start, np.linspace(0.0, span_d * _DAY_S, 200))
     late = place.target.local_time_deviation_s(place.motion.local_time_h(path)) / 60.0
+    track_m = track_deviation(place.motion, path, place.target.grid)
     wide, width = place.target.half_width_m, place.target.local_time_half_width_s / 60.0
     plots: list[Plot | Timeline] = [
         Plot(
             "Ground track, if nothing is done",
             "east, m",
-            [Trace("track", unix_s(path.times), track_deviation(place.motion, path, place.target.grid))],
+            [Trace("track", unix_s(path.times), np.where(np.abs(track_m) <= _SHOWN * wide, track_m, np.nan))],
             "The next manoeuvre is due before the track leaves its window.",
             {"window": wide, "": -wide},
-            (-1.5 * wide, 1.5 * wide),
+            (-_SHOWN * wide, _SHOWN * wide),
             dates=True,
         ),
         Plot(

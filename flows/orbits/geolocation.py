@@ -23,6 +23,7 @@ from orbit_aux.location.angles import angles, uncertainty
 from orbit_aux.location.geolocate import FLAGS, Camera, Corrections, locate, locate_image
 from orbit_aux.location.lines_of_sight import LinesOfSight, read_lines_of_sight
 from orbit_aux.location.terrain import Terrain, read_terrain
+from orbit_aux.tables import utc_of
 from orbit_aux.time import Times
 
 # lowest and highest ground: between them the lines of sight meet it
@@ -221,7 +222,7 @@ def read_grid(path: Path, extras: Extras = Extras()) -> Grid:  # noqa: B008
             raise RequestError(
                 f"{path}: the row {','.join(row)[:100]!r} does not have {len(head)} values with a number for column; correct it"
             ) from None
-    return Grid(head, rows[1:], Times.from_labels([row[utc] for row in rows[1:]], "UTC"), columns)
+    return Grid(head, rows[1:], utc_of(path, [row[utc] for row in rows[1:]]), columns)
 
 
 def _surface(camera: Camera, asked: Grid, ground: Ground, corrections: Corrections) -> float | Terrain:

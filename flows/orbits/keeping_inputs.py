@@ -79,7 +79,10 @@ def situation(
     weather = _weather(settings, folder)
     # what the configuration alone decides is refused before anything is computed
     rules, craft = _rules(settings, folder), _spacecraft(settings, 1.0)
-    Grid(settings.target.revolutions, settings.target.days, 0.0)
+    try:
+        Grid(settings.target.revolutions, settings.target.days, 0.0)
+    except OrbitError as error:
+        raise RequestError(f"{settings.name}: target: {error}") from None
     orbit, notes = _orbit(orbit_file, settings, weather)
     begin, end = _arc(orbit)
     start = end if start_utc is None else _time(start_utc, "--start")

@@ -12,6 +12,7 @@ import numpy as np
 
 from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
+from flows.orbits.conjunction import RED
 from flows.orbits.inputs import record
 from flows.orbits.writing import check_output, new_folder, write_json
 from orbit_aux.ccsds import read_oem
@@ -46,13 +47,22 @@ _MOST_JUDGED = 100
 
 
 def write_screening(
-    own: Path, others: Sequence[Path], threshold_km: float, output: Path, radius_m: float | None = None
+    own: Path,
+    others: Sequence[Path],
+    threshold_km: float,
+    output: Path,
+    radius_m: float | None = None,
+    red: float | None = None,
 ) -> tuple[list[str], float]:
     """Screen the OEM `own` against OEM or two-line elements and write `output`; the lines to print and the largest probability found (0: none known)."""
     if not 0 < threshold_km <= 10_000:
         raise RequestError(f"--threshold {threshold_km:g}: give kilometres, up to 10000")
     if radius_m is not None and not 0 < radius_m <= 1e4:
         raise RequestError(f"--radius {radius_m:g}: give 0 to 10000 m")
+    if red is not None and radius_m is None:
+        raise RequestError(f"--red {red:g}: without --radius no probability is computed; give it too")
+    if red is not None and not 0.0 <= red <= 1.0:
+        raise RequestError(f"--red {red:g}: give 0 to 1")
     check_output(output)
     try:
         orbit = read_oem(own)
@@ -60,6 +70,7 @@ def write_screening(
     except OrbitError as error:
         raise RequestError(str(error)) from error
     rows.sort(key=lambda row: str(row["tca"]))
+    largest = max((row["pc"] for row in rows if row["pc"] is not None), default=0.0)
     files = {"own": own} | {f"against_{number}": path for number, path in enumerate(others, start=1)}
     content = {
         "own": orbit.object_name,
@@ -72,10 +83,11 @@ def write_screening(
     with new_folder(output) as folder:
         write_json(folder / "summary.json", content)
         (folder / "approaches.csv").write_text(_table(rows), encoding="utf-8")
-        (folder / "report.html").write_text(page(_sheet(orbit, rows, threshold_km)), encoding="utf-8")
+        (folder / "report.html").write_text(
+            page(_sheet(orbit, rows, threshold_km, largest < (RED if red is None else red))), encoding="utf-8"
+        )
     nearest = min((row["miss_m"] for row in rows), default=None)
     told = "" if nearest is None else f", the nearest {nearest:.1f} m"
-    largest = max((row["pc"] for row in rows if row["pc"] is not None), default=0.0)
     return [f"{len(rows)} approaches below {threshold_km:g} km{told}", f"{output / 'report.html'}"], largest
 
 
@@ -83,9 +95,7 @@ def _against(orbit: Orbit, path: Path, threshold_m: float, radius_m: float | Non
     other = _trajectory(path)
     span = orbit.times[[0, -1]]
     if not (other.covers(orbit.times).any()):
-        raise RequestError(
-            f"{path}: covers nothing of {span!r}, which {orbit.source} is of; give an orbit of that time"
-        )
+        raise RequestError(f"{path}: covers nothing of {span}, which {orbit.source} is of; give an orbit of that time")
     found = close_approaches(orbit, other, span[0], span[1], threshold_m)
     return [_row(orbit, other, item, radius_m if place < _MOST_JUDGED else None) for place, item in enumerate(found)]
 
@@ -152,7 +162,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float) -> Sheet:
+def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float, good: bool) -> Sheet:
     table = Table(
         "Close approaches",
         ("TCA", "object", "miss [m]", "radial", "along", "cross", "speed [m/s]", "Pc", "at an edge"),
@@ -182,4 +192,4 @@ def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float) ->
         plots.append(Plot("Misses", "miss [km]", traces, sentence, {"threshold": threshold_km}, dates=True))
     verdict = f"{len(rows)} approaches below {threshold_km:g} km"
     notes = [f"{orbit.object_name} from {orbit.times[0].utc_strings(0)[0]} to {orbit.times[-1].utc_strings(0)[0]}"]
-    return Sheet(f"Screening of {orbit.object_name}", verdict, [], [table], plots, notes)
+    return Sheet(f"Screening of {orbit.object_name}", verdict, [], [table], plots, notes, good)

@@ -11,7 +11,7 @@ from flows.orbits.writing import write_whole
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.location.sky import BODIES, apparent_body, exclusion, to_body
 from orbit_aux.moon_view import moon_geometry
-from orbit_aux.tables import read_rows
+from orbit_aux.tables import read_rows, utc_of
 from orbit_aux.time import Times
 
 
@@ -48,7 +48,7 @@ def _read_times(path: Path) -> Times:
     rows = read_rows(path, ("utc",), "times")
     if not rows:
         raise RequestError(f"{path}: has no time in it; give a line per time")
-    return Times.from_labels([row["utc"] or "" for row in rows], "UTC")
+    return utc_of(path, [row["utc"] or "" for row in rows])
 
 
 def _write(output: Path, times: Times, columns: dict[str, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,7 +56,7 @@ def new_folder(output: Path) -> Iterator[Path]:
 @contextmanager
 def write_whole(output: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `output` when all was written."""
-    partial = output.with_name(f".{output.name}.partial")
+    partial = output.parent / f".{output.name}.partial"
     try:
         with partial.open("w", encoding="utf-8", newline="") as stream:
             yield stream
@@ -66,7 +66,9 @@ def write_whole(output: Path) -> Iterator[TextIO]:
             f"{output}: cannot be written ({error.strerror}); give a file in a folder that exists"
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        # where the folder is none, unlinking fails for a reason of its own
+        with suppress(OSError):
+            partial.unlink()
 
 
 def table_of(data: xr.Dataset) -> str:

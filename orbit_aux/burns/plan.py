@@ -20,7 +20,7 @@ def planned_states(start: State, burn: Burn, times: Times) -> State:
     initial = start.to("GCRF")
     elapsed_s = times - start.times
     if len(start.times) != 1 or len(times) == 0 or elapsed_s[0] < 0 or (np.diff(elapsed_s) <= 0).any():
-        raise OrbitError(f"plan from {start.times!r} to {times!r}: give one start and later, increasing times")
+        raise OrbitError(f"plan from {start.times} to {times}: give one start and later, increasing times")
     # the pole turns by a milliarcsecond an hour: its direction at ignition serves a plan
     pole = rotation(burn.ignition, "GCRF", "ITRF")[0][2]
     ignition_s, cut_off_s = float((burn.ignition - start.times)[0]), float((burn.cut_off - start.times)[0])
@@ -44,7 +44,7 @@ def planned_states(start: State, burn: Burn, times: Times) -> State:
             )
             if not answer.success or not np.isfinite(answer.y).all():
                 raise OrbitError(
-                    f"plan from {start.times!r} cannot be followed ({answer.message}); check the state and the burn"
+                    f"plan from {start.times} cannot be followed ({answer.message}); check the state and the burn"
                 )
             if inside.any():
                 result[inside] = answer.sol(elapsed_s[inside]).T

@@ -92,7 +92,7 @@ class BurnRestitution:
         if (times.tai_ns < self.begin.tai_ns[0]).any() or (times.tai_ns > self.end.tai_ns[0]).any():
             raise OrbitError(
                 f"restituted states reach from {self.begin.utc_strings(3)[0]} to {self.end.utc_strings(3)[0]}, "
-                f"not to {times.min()!r} .. {times.max()!r}: ask inside"
+                f"not to {times.min()} .. {times.max()}: ask inside"
             )
         return self.answer(times)
 

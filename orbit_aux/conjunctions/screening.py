@@ -146,9 +146,9 @@ def _of_block(own: Trajectory, other: Trajectory, start: Times, offsets: Array, 
         middle = 0.5 * (low + high)
         falling = _rates(own, other, _times(start, middle)) < 0
         low, high = np.where(falling, middle, low), np.where(falling, high, middle)
-    # the ends of what is known, where the distance still falls or already rises
-    begins = known & ~np.append(False, known[:-1]) & (rate > 0)
-    ends = known & ~np.append(known[1:], False) & (rate < 0)
+    # the ends of what is known, where the distance still falls or already rises; or stays, as of one orbit in two files
+    begins = known & ~np.append(False, known[:-1]) & (rate >= 0)
+    ends = known & ~np.append(known[1:], False) & (rate <= 0)
     edges = offsets[begins | ends]
     moments = np.concatenate([0.5 * (low + high), edges])
     if not len(moments):

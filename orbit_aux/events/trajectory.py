@@ -63,7 +63,7 @@ def covered_intervals(trajectory: Trajectory, start: Times, stop: Times) -> list
     Refused unless start precedes stop and both lie between the first and the last time covered. A trajectory without segments is looked at every 60 s.
     """
     if len(start) != 1 or len(stop) != 1 or not float((stop - start)[0]) > 0:
-        raise OrbitError(f"interval from {start!r} to {stop!r}: give one start and one later stop")
+        raise OrbitError(f"interval from {start} to {stop}: give one start and one later stop")
     if not isinstance(trajectory, Orbit):
         return _sampled_intervals(trajectory, start, stop)
     first_ns, last_ns = int(start.tai_ns[0]), int(stop.tai_ns[0])

@@ -47,7 +47,7 @@ def plan_manoeuvres(
     as it can; without propellant the orbit drifts.
     """
     if len(start.times) != 1 or not (stop - start.times)[0] > 0:
-        raise OrbitError(f"a plan from {start.times!r} to {stop!r}: give one start and a later stop")
+        raise OrbitError(f"a plan from {start.times} to {stop}: give one start and a later stop")
     work = _Work(motion, target, craft, rules, start.times, stop, start, craft.mass_kg, craft.propellant_kg)
     turns = inclination_turns(start, motion, stop, target, rules)
     while work.left_s > 0 and len(work.burns) < _MOST_BURNS:

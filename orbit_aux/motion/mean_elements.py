@@ -123,7 +123,7 @@ def mean_of_arc(orbit: Orbit, start: Times, stop: Times) -> MeanElements:
     revolutions = int(span_s / period_s)
     if revolutions < 1:
         raise OrbitError(
-            f"{start!r} to {stop!r} holds no whole revolution of {orbit.object_name} ({period_s:.0f} s): give a longer arc"
+            f"{start} to {stop} holds no whole revolution of {orbit.object_name} ({period_s:.0f} s): give a longer arc"
         )
     middle = start + 0.5 * span_s
     elapsed_s = (np.arange(_SAMPLES * revolutions) + 0.5) * period_s / _SAMPLES - 0.5 * revolutions * period_s

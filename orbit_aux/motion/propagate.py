@@ -36,7 +36,7 @@ def propagate(start: State, times: Times, forces: Forces | None = None, *, step_
 
     elapsed_s = times - start.times if len(start.times) == 1 else np.array([-1.0])
     if len(times) == 0 or elapsed_s.min() < 0:
-        raise OrbitError(f"propagation from {start.times!r} to {times!r}: give one start and no earlier times")
+        raise OrbitError(f"propagation from {start.times} to {times}: give one start and no earlier times")
     models = forces or Forces()
     initial = start.to("GCRF")
     duration_s = float(elapsed_s.max())
@@ -93,7 +93,7 @@ def propagate_j2(
     """
     elapsed_s = times - start.times
     if len(start.times) != 1 or len(times) == 0 or elapsed_s[0] < 0 or (np.diff(elapsed_s) <= 0).any():
-        raise OrbitError(f"propagation from {start.times!r} to {times!r}: give one start and later, increasing times")
+        raise OrbitError(f"propagation from {start.times} to {times}: give one start and later, increasing times")
     initial = start.to("GCRF")
     axis = _axis_of_date(start.times, float(elapsed_s[-1])) if pole == "ITRF" else _fixed_axis(pole)
 

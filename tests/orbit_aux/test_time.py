@@ -185,3 +185,10 @@ def test_misuse_is_refused() -> None:
         Times.from_labels(["2018-03-06T00:00:00Z"], "TAI") - Times.from_labels(["2018-03-06T00:00:00+01:00"], "TAI")
     with pytest.raises(OrbitError, match="before 1972"):
         Times.from_labels(["1972-01-01T00:00:00"], "TAI").utc_strings()
+
+
+def test_messages_name_times_as_files_do() -> None:
+    times = Times.from_utc(["2018-03-06T00:00:00", "2018-03-06T00:01:00"])
+    assert str(times[:1]) == "2018-03-06T00:00:00.000000Z"
+    assert str(times) == "2018-03-06T00:00:00.000000Z .. 2018-03-06T00:01:00.000000Z"
+    assert repr(times) == f"Times(2: {times})"

@@ -45,9 +45,25 @@ def test_files_without_good_elements_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tle"
     path.write_text(LINES.replace("0  4753", "0  4754"))
     assert is_tle(LINES)
-    assert not is_tle(path.read_text())
+    # still elements to who chooses a reader, so that the sums are what is told
+    assert is_tle(path.read_text())
     with pytest.raises(OrbitError, match="good check sums"):
         read_tle(path)
+    # letters and digits of the same check sum: SGP4 alone would read another number
+    path.write_text(LINES.replace("34.2682", "3a.6682"))
+    with pytest.raises(OrbitError, match=r"inclination '3a\.6682' of element line 2 is no number"):
+        read_tle(path)
+
+
+def test_why_sgp4_stops_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tle"
+    # mean motion of 17.9 revolutions a day: below the ground
+    line = LINES.splitlines()[1][:52] + "17.90000000" + LINES.splitlines()[1][63:68]
+    total = sum(int(letter) if letter.isdigit() else letter == "-" for letter in line) % 10
+    path.write_text(f"{LINES.splitlines()[0]}\n{line}{total}\n")
+    elements = read_tle(path)
+    with pytest.raises(OrbitError, match=r"SGP4 stops, .*decayed"):
+        elements.at(elements.epoch)
 
 
 def test_times_are_resolved_to_nanoseconds(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,6 +53,18 @@ def test_one_conjunction_with_manoeuvres(etalon: Etalon, tmp_path: Path) -> None
     assert all(
         word in page for word in ("Encounter plane", "hard bodies", "over the scale", "over a manoeuvre", "propellant")
     )
+
+
+def test_a_message_that_contradicts_itself_is_never_green(etalon: Etalon, tmp_path: Path) -> None:
+    path = tmp_path / "a.cdm"
+    write_cdm(path, as_conjunction(crossing(miss_rtn_m=(0.0, 300_000.0, 0.0))), creation_date="2018-03-05T00:00:00")
+    for name, miss in (("said", None), ("other", "50")):
+        if miss is not None:
+            path.write_text(re.sub(r"MISS_DISTANCE = \S+", f"MISS_DISTANCE = {miss}", path.read_text()))
+        answer = etalon("orbit", "conjunction", path, "--output", tmp_path / name)
+        assert answer.code == 0, answer.err
+    levels = [json.loads((tmp_path / name / "summary.json").read_text())["level"] for name in ("said", "other")]
+    assert levels == ["green", "unknown"]
 
 
 def test_where_two_dimensions_fail(etalon: Etalon, shared: Path, tmp_path: Path) -> None:
@@ -181,6 +194,8 @@ def test_screening(etalon: Etalon, orbits: tuple[Path, Path], tmp_path: Path) ->
     assert float(nearest["miss_m"]) == pytest.approx(np.linalg.norm(encounter.relative[:3]), abs=0.01)
     assert float(nearest["pc"]) == pytest.approx(assess(encounter, Choice("off")).probability, rel=2e-3)
     assert "OTHER" in (out / "report.html").read_text()
+    # the colour of the verdict
+    assert 'class="status failed"' in (out / "report.html").read_text()
     without = etalon("orbit", "screen", *words[:6], "--output", tmp_path / "plain")
     assert without.code == 0 and all(row["pc"] == "" for row in rows(tmp_path / "plain" / "approaches.csv"))
 
@@ -201,7 +216,13 @@ def test_screening_against_elements(etalon: Etalon, orbits: tuple[Path, Path], t
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [(["--threshold", "-1"], "--threshold"), (["--radius", "0"], "--radius"), (["--against", "none.oem"], "none.oem")],
+    [
+        (["--threshold", "-1"], "--threshold"),
+        (["--radius", "0"], "--radius"),
+        (["--against", "none.oem"], "none.oem"),
+        (["--red", "1e-4"], "--red 0.0001: without --radius"),
+        (["--radius", "5", "--red", "nan"], "--red nan: give 0 to 1"),
+    ],
 )
 def test_bad_screening(etalon: Etalon, orbits: tuple[Path, Path], tmp_path: Path, change: list[str], told: str) -> None:
     words = ["--orbit", orbits[0], "--against", orbits[1], "--threshold", "5", "--output", tmp_path / "out", *change]

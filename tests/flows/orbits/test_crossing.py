@@ -120,7 +120,7 @@ def _state(second: float):  # type: ignore[no-untyped-def]
     [
         (("--target", "venus"), 2, "is neither moon nor sun nor a table of stars"),
         (("--stop", "2018-03-06T09:00:00"), 1, "give a stop after the start"),
-        (("--start", "yesterday"), 1, "yesterday"),
+        (("--start", "yesterday"), 2, "--start: UTC time 'yesterday'"),
         (("--line-period", "0"), 2, "--line-period 0.0: give seconds between two lines"),
         (("--stop", "2018-03-06T10:10:00"), 1, "10:0"),
     ],
@@ -131,3 +131,9 @@ def test_what_is_wrong_is_said_in_a_line(
     answer = etalon(*words(scene, *change))
     assert answer.code == code and said in answer.err and answer.err.count("\n") == 1
     assert not (scene / "out.csv").exists()
+
+
+@pytest.mark.parametrize(("band", "said"), [("B1", "B1 stands twice"), ("", "no name")])
+def test_each_band_has_a_name_of_its_own(etalon: Callable[..., Answer], scene: Path, band: str, said: str) -> None:
+    answer = etalon(*words(scene, "--los", f"{band}={scene / 'two.csv'}"))
+    assert answer.code == 2 and said in answer.err and not (scene / "out.csv").exists()

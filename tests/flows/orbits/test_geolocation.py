@@ -152,6 +152,7 @@ def test_quaternions_the_other_way_round_are_recognised_and_told(
         ("grid.csv", "412.25", "900", 1, "column 900 has no line of sight"),
         ("grid.csv", "10:00:30.5", "11:00:30.5", 1, "orbit of MADE"),
         ("grid.csv", "utc", "time", 2, "column utc is missing"),
+        ("grid.csv", "2018-03-06T10:00:30.5", "yesterday", 1, "grid.csv: UTC time 'yesterday"),
         ("grid.csv", "note", "lon_deg", 2, "has a column lon_deg"),
         ("grid.csv", "412.25", "many", 2, "with a number for column"),
         ("a.aem", "QUATERNION_TYPE = LAST", "QUATERNION_TYPE = MIDDLE", 1, "use FIRST or LAST"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -216,6 +217,10 @@ def test_the_daily_page(folder: Path, tmp_path: Path, keep: Callable[..., tuple[
     # a day at 410 km has 15 or 16 nodes
     assert sum(row["event"] == "ascending node" for row in rows(output / "events.csv")) in (15, 16)
     assert "<svg" in (output / "report.html").read_text()
+    # a track beyond its plot is not drawn along the plot's edge; the local time stays in its own
+    page = (output / "report.html").read_text()
+    track, late = (text.count("L") for text in re.findall(r'd="(M[\d.]+ [\d.]+L[^"]*)"', page))
+    assert track < late == 199
 
 
 def test_a_doubted_orbit_and_a_turned_satellite_are_alarms(
@@ -256,7 +261,7 @@ def test_a_table_of_events_is_taken(tmp_path: Path, keep: Callable[..., tuple[An
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"target": {"revolutions": 30}}, "without 2"),
+        ({"target": {"revolutions": 30}}, "target: 30 revolutions in 2 days"),
         ({"target": {"track_half_width_m": -5.0}}, "track_half_width_m"),
         ({"target": {"track_half_width": 5.0}}, "did you mean 'track_half_width_m'"),
         ({"target": {"local_time_h": 24.5}}, "local_time_h"),

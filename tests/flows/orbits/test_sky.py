@@ -72,7 +72,11 @@ def test_the_table(etalon: Callable[..., Answer], orbit: Orbit, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("text", "code", "words"),
-    [("time\n2018-03-06T10:00:00\n", 1, "column utc is missing"), ("utc\n2019-03-06T10:00:00\n", 1, "orbit of MADE")],
+    [
+        ("utc\nyesterday\n", 1, "t.csv: UTC time 'yesterday'"),
+        ("time\n2018-03-06T10:00:00\n", 1, "column utc is missing"),
+        ("utc\n2019-03-06T10:00:00\n", 1, "orbit of MADE"),
+    ],
 )
 def test_refusals(
     etalon: Callable[..., Answer], orbit: Orbit, tmp_path: Path, text: str, code: int, words: str
@@ -89,3 +93,11 @@ def test_refusals(
         str(tmp_path / "out.csv"),
     )
     assert (answer.code, words in answer.err) == (code, True), answer.err
+
+
+@pytest.mark.parametrize("output", ["t.csv/x", "", "none/x.csv"])
+def test_where_nothing_can_be_written(etalon: Callable[..., Answer], orbit: Orbit, tmp_path: Path, output: str) -> None:
+    (tmp_path / "t.csv").write_text("utc\n2018-03-06T10:00:00\n")
+    files = ("--orbit", str(tmp_path / "o.oem"), "--times", str(tmp_path / "t.csv"))
+    answer = etalon("orbit", "sky", *files, "--output", str(tmp_path / output) if output else "")
+    assert answer.code == 2 and "cannot be written" in answer.err and answer.err.count("\n") == 1

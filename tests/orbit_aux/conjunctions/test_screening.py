@@ -86,6 +86,12 @@ def test_ends_are_told(pair: tuple[Orbit, Orbit]) -> None:
     assert item.miss_m == pytest.approx(np.hypot(np.linalg.norm(ENCOUNTER.relative[:3]), item.speed_ms), rel=1e-3)
 
 
+def test_one_orbit_in_two_files_is_not_far_from_itself(pair: tuple[Orbit, Orbit]) -> None:
+    own = pair[0]
+    found = close_approaches(own, replace(own, object_name="COPY"), own.times[:1], own.times[-1:], 1000.0)
+    assert [(item.miss_m, item.at_edge) for item in found] == [(0.0, True), (0.0, True)]
+
+
 def test_a_gap_hides_what_happens_in_it(pair: tuple[Orbit, Orbit]) -> None:
     own, other = pair
     stop, start = (int(np.searchsorted(own.times.tai_ns, (TCA + shift).tai_ns[0])) for shift in (-90.0, 90.0))
