@@ -30,7 +30,7 @@ def equinoctial(position_m: NDArray[Any], velocity_ms: NDArray[Any]) -> NDArray[
     normal = momentum / size[..., None]
     a = 1.0 / (2.0 / radius - _dot(v, v) / EARTH_MU_M3S2)
     p, q = normal[..., 0] / (1.0 + normal[..., 2]), -normal[..., 1] / (1.0 + normal[..., 2])
-    f, g = _equinoctial_axes(p, q)
+    f, g = equinoctial_axes(p, q)
     eccentricity = np.cross(v, momentum) / EARTH_MU_M3S2 - r / radius[..., None]
     k, h = _dot(eccentricity, f), _dot(eccentricity, g)
     longitude = _angle(_dot(r, g) / radius, _dot(r, f) / radius)
@@ -44,7 +44,7 @@ def cartesian(elements: Array) -> tuple[Array, Array]:
     c, s = np.cos(longitude), np.sin(longitude)
     parameter = a * (1.0 - k * k - h * h)
     radius = parameter / (1.0 + k * c + h * s)
-    f, g = _equinoctial_axes(p, q)
+    f, g = equinoctial_axes(p, q)
     speed = np.sqrt(EARTH_MU_M3S2 / parameter)
     position = radius[..., None] * (c[..., None] * f + s[..., None] * g)
     velocity = speed[..., None] * (-(s + h)[..., None] * f + (c + k)[..., None] * g)
@@ -120,7 +120,7 @@ def position_derivatives(elements: Array) -> Array:
 def local_axes(elements: Array) -> Array:
     """Rows: radial, transverse, normal unit vectors of equinoctial elements (6,)."""
     _, _, _, p, q, longitude = elements
-    f, g = _equinoctial_axes(np.asarray(p), np.asarray(q))
+    f, g = equinoctial_axes(np.asarray(p), np.asarray(q))
     c, s = np.cos(longitude), np.sin(longitude)
     return np.stack([c * f + s * g, -s * f + c * g, np.cross(f, g)])
 
@@ -145,7 +145,14 @@ def gauss_matrix(elements: Array) -> Array:
     return coefficients
 
 
-def _equinoctial_axes(p: Array, q: Array) -> tuple[Array, Array]:
+def short_angle(angle: Array) -> Array:
+    """The same angle (rad) between -pi and pi."""
+    cut: Array = angle - 2.0 * np.pi * np.rint(angle / (2.0 * np.pi))
+    return cut
+
+
+def equinoctial_axes(p: NDArray[Any], q: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Unit vectors (n, 3) in the plane of the orbit from which its longitudes count, and a quarter turn on; of a complex step too."""
     scale = 1.0 + p * p + q * q
     f = np.stack([1.0 + q * q - p * p, 2.0 * p * q, -2.0 * p], axis=-1) / scale[..., None]
     g = np.stack([2.0 * p * q, 1.0 - q * q + p * p, 2.0 * q], axis=-1) / scale[..., None]

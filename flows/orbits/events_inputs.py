@@ -17,11 +17,11 @@ from orbit_aux.events.masks import Masks, read_masks
 from orbit_aux.events.moon_slots import MoonLimits
 from orbit_aux.events.nadir_pairs import PairLimits
 from orbit_aux.events.sites import read_sites
-from orbit_aux.events.trajectory import Trajectory, trajectory_of
 from orbit_aux.orbit import Orbit
 from orbit_aux.stations import Stations, read_stations
 from orbit_aux.time import Times
 from orbit_aux.tle import GROWTH_M_A_DAY, SIGMA_M, Elements, read_tle
+from orbit_aux.trajectory import Trajectory, trajectory_of
 
 KINDS = ("eclipse", "node", "pass", "site", "moon", "sno", "track")
 

@@ -18,8 +18,6 @@ from orbit_aux.ccsds import read_oem
 from orbit_aux.conjunctions.assessment import Choice, assess
 from orbit_aux.conjunctions.screening import (
     Approach,
-    TleTrajectory,
-    Trajectory,
     close_approaches,
     covariance_at,
     encounter_of_approach,
@@ -27,6 +25,7 @@ from orbit_aux.conjunctions.screening import (
 from orbit_aux.errors import OrbitError
 from orbit_aux.orbit import Orbit
 from orbit_aux.tle import is_tle, read_tle
+from orbit_aux.trajectory import Trajectory, trajectory_of
 
 _COLUMNS = (
     "object",
@@ -95,7 +94,7 @@ def _trajectory(path: Path) -> Trajectory:
         head = path.read_text(encoding="ascii", errors="replace")[:4096]
     except OSError as error:
         raise RequestError(f"{path}: cannot be read ({error.strerror}); give an OEM or two-line elements") from None
-    return TleTrajectory(read_tle(path)) if is_tle(head) else read_oem(path)
+    return trajectory_of(read_tle(path) if is_tle(head) else read_oem(path))
 
 
 def _row(orbit: Orbit, other: Trajectory, item: Approach, radius_m: float | None) -> dict[str, Any]:

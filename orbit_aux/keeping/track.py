@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_RADIUS_M, EARTH_ROTATION_RATE_RADS
+from orbit_aux.elements import short_angle
 from orbit_aux.errors import OrbitError
 from orbit_aux.keeping.mean_motion import ELEMENTS, MeanMotion
 from orbit_aux.motion.mean_elements import MeanElements, secular_rates
@@ -41,7 +42,7 @@ class Grid:
 
     def deviation_m(self, longitude_rad: Array) -> Array:
         """Distance (m, eastward positive) of nodes from the nearest of the grid, along the equator."""
-        return EARTH_RADIUS_M / self.revolutions * _cut(self.revolutions * (longitude_rad - self.longitude_rad))
+        return EARTH_RADIUS_M / self.revolutions * short_angle(self.revolutions * (longitude_rad - self.longitude_rad))
 
 
 def track_deviation(motion: MeanMotion, mean: MeanElements, grid: Grid) -> Array:
@@ -52,7 +53,7 @@ def track_deviation(motion: MeanMotion, mean: MeanElements, grid: Grid) -> Array
     phase = grid.days * (mean.latitude_argument_rad - 2.0 * mean.eccentricity_y) + grid.revolutions * (
         motion.node_longitude(mean) - grid.longitude_rad
     )
-    return EARTH_RADIUS_M / grid.revolutions * (_cut(phase[:1]) + phase - phase[:1])
+    return EARTH_RADIUS_M / grid.revolutions * (short_angle(phase[:1]) + phase - phase[:1])
 
 
 def node_grid_longitude(motion: MeanMotion, mean: MeanElements, revolutions: int, days: int) -> float:
@@ -101,9 +102,3 @@ def ascending_nodes(orbit: Orbit, start: Times, stop: Times) -> tuple[Times, Arr
         crossing = Times(np.clip((crossing + inside).tai_ns, times.tai_ns[0], times.tai_ns[-1]))
     place = orbit.at(crossing, "ITRF").position_m
     return crossing, np.arctan2(place[:, 1], place[:, 0])
-
-
-def _cut(angle: Array) -> Array:
-    """Angle from -pi to pi."""
-    cut: Array = angle - _TURN * np.rint(angle / _TURN)
-    return cut
