@@ -13,10 +13,10 @@ import xarray as xr
 
 from calib.errors import RequestError
 from flows.orbits.inputs import record
-from flows.orbits.keeping import csv_text, mean_record, observed_record
+from flows.orbits.keeping import mean_record, observed_record
 from flows.orbits.keeping_inputs import Situation, situation
 from flows.orbits.keeping_settings import read_keeping
-from flows.orbits.writing import check_output, new_folder, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, write_json
 from orbit_aux.ccsds import read_aem
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.errors import OrbitError

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,15 +87,6 @@ class EventRequest:
     second: Trajectory | None = None
     pairs: PairLimits = field(default_factory=PairLimits)
     track_step_s: float = 60.0
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Whatever the orbit package refuses within it is a bad request: all that it is given comes from the user."""
-    try:
-        yield
-    except OrbitError as error:
-        raise RequestError(str(error)) from None
 
 
 def read_request(files: EventFiles, wanted: Wanted) -> tuple[Trajectory, EventRequest, list[str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import numpy as np
 from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.inputs import record
-from flows.orbits.writing import check_output, new_folder, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, refusals, unix_s, write_json
 from orbit_aux.ccsds import read_oem
 from orbit_aux.conjunctions.assessment import Choice, assess
 from orbit_aux.conjunctions.screening import (
@@ -22,8 +20,8 @@ from orbit_aux.conjunctions.screening import (
     covariance_at,
     encounter_of_approach,
 )
-from orbit_aux.errors import OrbitError
 from orbit_aux.orbit import Orbit
+from orbit_aux.time import Times
 from orbit_aux.tle import is_tle, read_tle
 from orbit_aux.trajectory import Trajectory, trajectory_of
 
@@ -53,11 +51,9 @@ def write_screening(
     if radius_m is not None and not 0 < radius_m <= 1e4:
         raise RequestError(f"--radius {radius_m:g}: give 0 to 10000 m")
     check_output(output)
-    try:
+    with refusals():
         orbit = read_oem(own)
         rows = [row for path in others for row in _against(orbit, path, threshold_km * 1e3, radius_m)]
-    except OrbitError as error:
-        raise RequestError(str(error)) from error
     rows.sort(key=lambda row: str(row["tca"]))
     files = {"own": own} | {f"against_{number}": path for number, path in enumerate(others, start=1)}
     content = {
@@ -129,13 +125,11 @@ def _row(orbit: Orbit, other: Trajectory, item: Approach, radius_m: float | None
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    cells = []
     for row in rows:
         numbers = [f"{value:.3f}" for value in (row["miss_m"], *row["miss_rtn_m"])]
         chances = ["" if row[key] is None else f"{row[key]:.6g}" for key in ("pc", "pc_max_unknown_covariance")]
-        writer.writerow(
+        cells.append(
             [
                 row["object"],
                 row["tca"],
@@ -148,7 +142,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
                 " ".join(row["flags"]),
             ]
         )
-    return stream.getvalue()
+    return csv_text(_COLUMNS, cells)
 
 
 def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float) -> Sheet:
@@ -170,9 +164,7 @@ def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float) ->
     )
     plots = []
     if rows:
-        seconds = np.array(
-            [np.datetime64(row["tca"].rstrip("Z")).astype("datetime64[us]").astype(float) / 1e6 for row in rows]
-        )
+        seconds = unix_s(Times.from_utc([row["tca"] for row in rows]))
         names = list(dict.fromkeys(row["object"] for row in rows))
         misses = np.array([row["miss_m"] / 1e3 for row in rows])
         chosen = {name: np.array([row["object"] == name for row in rows]) for name in names}
