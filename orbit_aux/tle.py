@@ -72,9 +72,9 @@ def read_tle(path: str | Path) -> Elements:
 
 
 def is_tle(text: str) -> bool:
-    """Whether a text begins like two-line elements."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()][:3]
-    return any(_is_pair(first, second) for first, second in itertools.pairwise(lines))
+    """Whether a text begins like two-line elements, damaged or not."""
+    lines = [line for line in text.splitlines() if line.strip()][:4]
+    return any(first.startswith("1 ") and second.startswith("2 ") for first, second in itertools.pairwise(lines))
 
 
 def _is_pair(first: str, second: str) -> bool:

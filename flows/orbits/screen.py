@@ -11,6 +11,7 @@ import numpy as np
 from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.inputs import record
+from flows.orbits.sources import read_orbit_or_elements
 from flows.orbits.writing import check_output, csv_text, new_folder, refusals, unix_s, write_json
 from orbit_aux.ccsds import read_oem
 from orbit_aux.conjunctions.assessment import Choice, assess
@@ -22,7 +23,6 @@ from orbit_aux.conjunctions.screening import (
 )
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
-from orbit_aux.tle import is_tle, read_tle
 from orbit_aux.trajectory import Trajectory, trajectory_of
 
 _COLUMNS = (
@@ -75,7 +75,7 @@ def write_screening(
 
 
 def _against(orbit: Orbit, path: Path, threshold_m: float, radius_m: float | None) -> list[dict[str, Any]]:
-    other = _trajectory(path)
+    other = trajectory_of(read_orbit_or_elements(path))
     span = orbit.times[[0, -1]]
     if not (other.covers(orbit.times).any()):
         raise RequestError(
@@ -83,14 +83,6 @@ def _against(orbit: Orbit, path: Path, threshold_m: float, radius_m: float | Non
         )
     found = close_approaches(orbit, other, span[0], span[1], threshold_m)
     return [_row(orbit, other, item, radius_m if place < _MOST_JUDGED else None) for place, item in enumerate(found)]
-
-
-def _trajectory(path: Path) -> Trajectory:
-    try:
-        head = path.read_text(encoding="ascii", errors="replace")[:4096]
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); give an OEM or two-line elements") from None
-    return trajectory_of(read_tle(path) if is_tle(head) else read_oem(path))
 
 
 def _row(orbit: Orbit, other: Trajectory, item: Approach, radius_m: float | None) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def test_files_without_good_elements_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tle"
     path.write_text(LINES.replace("0  4753", "0  4754"))
     assert is_tle(LINES)
-    assert not is_tle(path.read_text())
+    # so that the reader says what is wrong with them
+    assert is_tle(path.read_text())
+    assert not is_tle("CCSDS_OPM_VERS = 2.0\n")
     with pytest.raises(OrbitError, match="good check sums"):
         read_tle(path)
 
