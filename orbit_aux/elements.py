@@ -1,4 +1,4 @@
-"""Orbital elements: equinoctial with the true longitude, Keplerian, Cartesian; their derivatives; Gauss's equations.
+"""Orbital elements: equinoctial with the true longitude, Keplerian, Cartesian; their derivatives.
 
 Equinoctial: a (m), k = e cos(omega + Omega), h = e sin(omega + Omega), p = tan(i/2) sin Omega, q = tan(i/2) cos Omega, L = v + omega + Omega (rad);
 singular at 180 deg of inclination only. Keplerian: a (m), e, i, omega, Omega, M (rad).
@@ -96,53 +96,6 @@ def element_derivatives(position_m: Array, velocity_ms: Array, kepler: bool = Fa
     elements = equinoctial(moved[..., :3], moved[..., 3:])
     slopes = np.imag(keplerian(elements) if kepler else elements) / _STEP
     return np.moveaxis(slopes, 0, -1)
-
-
-def position_derivatives(elements: Array) -> Array:
-    """Derivatives (3, 6) of the position by equinoctial elements (6,), in the order of EQUINOCTIAL."""
-    a, k, h, p, q, longitude = elements
-    c, s = np.cos(longitude), np.sin(longitude)
-    w = 1.0 + k * c + h * s
-    r = a * (1.0 - k * k - h * h) / w
-    s2 = 1.0 + p * p + q * q
-    radial, transverse, normal = local_axes(elements)
-    columns = (
-        r / a * radial,
-        -(2.0 * a * k + r * c) / w * radial,
-        -(2.0 * a * h + r * s) / w * radial,
-        -2.0 * r / s2 * (q * transverse + c * normal),
-        2.0 * r / s2 * (p * transverse + s * normal),
-        r * (k * s - h * c) / w * radial + r * transverse,
-    )
-    return np.stack(columns, axis=-1)
-
-
-def local_axes(elements: Array) -> Array:
-    """Rows: radial, transverse, normal unit vectors of equinoctial elements (6,)."""
-    _, _, _, p, q, longitude = elements
-    f, g = equinoctial_axes(np.asarray(p), np.asarray(q))
-    c, s = np.cos(longitude), np.sin(longitude)
-    return np.stack([c * f + s * g, -s * f + c * g, np.cross(f, g)])
-
-
-def gauss_matrix(elements: Array) -> Array:
-    """(6, 3): rates of the equinoctial elements by accelerations along radial, transverse, normal (Gauss; Walker et al. 1985)."""
-    a, k, h, p, q, longitude = elements
-    c, s = np.cos(longitude), np.sin(longitude)
-    parameter = a * (1.0 - k * k - h * h)
-    w = 1.0 + k * c + h * s
-    r, momentum = parameter / w, np.sqrt(EARTH_MU_M3S2 * parameter)
-    z, s2 = q * s - p * c, 1.0 + p * p + q * q
-    rows = (
-        (2.0 * a * a * (k * s - h * c), 2.0 * a * a * w, 0.0),
-        (parameter * s, (parameter + r) * c + r * k, -r * h * z),
-        (-parameter * c, (parameter + r) * s + r * h, r * k * z),
-        (0.0, 0.0, 0.5 * r * s2 * s),
-        (0.0, 0.0, 0.5 * r * s2 * c),
-        (0.0, 0.0, r * z),
-    )
-    coefficients: Array = np.array(rows) / momentum
-    return coefficients
 
 
 def short_angle(angle: Array) -> Array:
