@@ -71,7 +71,8 @@ def orbit_events(
     """Find eclipses, node crossings, station passes, site visits, Moon slots, simultaneous nadir observations: events.csv, one table for each kind,
     summary.json, report.html with a timeline. See docs/events.md."""
     from flows.orbits.events import write_events
-    from flows.orbits.events_inputs import EventFiles, Wanted, refusals
+    from flows.orbits.events_inputs import EventFiles, Wanted
+    from flows.orbits.writing import refusals
     from orbit_aux.events.moon_slots import MoonLimits
     from orbit_aux.events.nadir_pairs import PairLimits
 

@@ -1,4 +1,4 @@
-"""Orbital elements: equinoctial with the true longitude, Keplerian, Cartesian; their derivatives; Gauss's equations.
+"""Orbital elements: equinoctial with the true longitude, Keplerian, Cartesian; their derivatives.
 
 Equinoctial: a (m), k = e cos(omega + Omega), h = e sin(omega + Omega), p = tan(i/2) sin Omega, q = tan(i/2) cos Omega, L = v + omega + Omega (rad);
 singular at 180 deg of inclination only. Keplerian: a (m), e, i, omega, Omega, M (rad).
@@ -30,7 +30,7 @@ def equinoctial(position_m: NDArray[Any], velocity_ms: NDArray[Any]) -> NDArray[
     normal = momentum / size[..., None]
     a = 1.0 / (2.0 / radius - _dot(v, v) / EARTH_MU_M3S2)
     p, q = normal[..., 0] / (1.0 + normal[..., 2]), -normal[..., 1] / (1.0 + normal[..., 2])
-    f, g = _equinoctial_axes(p, q)
+    f, g = equinoctial_axes(p, q)
     eccentricity = np.cross(v, momentum) / EARTH_MU_M3S2 - r / radius[..., None]
     k, h = _dot(eccentricity, f), _dot(eccentricity, g)
     longitude = _angle(_dot(r, g) / radius, _dot(r, f) / radius)
@@ -44,7 +44,7 @@ def cartesian(elements: Array) -> tuple[Array, Array]:
     c, s = np.cos(longitude), np.sin(longitude)
     parameter = a * (1.0 - k * k - h * h)
     radius = parameter / (1.0 + k * c + h * s)
-    f, g = _equinoctial_axes(p, q)
+    f, g = equinoctial_axes(p, q)
     speed = np.sqrt(EARTH_MU_M3S2 / parameter)
     position = radius[..., None] * (c[..., None] * f + s[..., None] * g)
     velocity = speed[..., None] * (-(s + h)[..., None] * f + (c + k)[..., None] * g)
@@ -98,54 +98,14 @@ def element_derivatives(position_m: Array, velocity_ms: Array, kepler: bool = Fa
     return np.moveaxis(slopes, 0, -1)
 
 
-def position_derivatives(elements: Array) -> Array:
-    """Derivatives (3, 6) of the position by equinoctial elements (6,), in the order of EQUINOCTIAL."""
-    a, k, h, p, q, longitude = elements
-    c, s = np.cos(longitude), np.sin(longitude)
-    w = 1.0 + k * c + h * s
-    r = a * (1.0 - k * k - h * h) / w
-    s2 = 1.0 + p * p + q * q
-    radial, transverse, normal = local_axes(elements)
-    columns = (
-        r / a * radial,
-        -(2.0 * a * k + r * c) / w * radial,
-        -(2.0 * a * h + r * s) / w * radial,
-        -2.0 * r / s2 * (q * transverse + c * normal),
-        2.0 * r / s2 * (p * transverse + s * normal),
-        r * (k * s - h * c) / w * radial + r * transverse,
-    )
-    return np.stack(columns, axis=-1)
+def short_angle(angle: Array) -> Array:
+    """The same angle (rad) between -pi and pi."""
+    cut: Array = angle - 2.0 * np.pi * np.rint(angle / (2.0 * np.pi))
+    return cut
 
 
-def local_axes(elements: Array) -> Array:
-    """Rows: radial, transverse, normal unit vectors of equinoctial elements (6,)."""
-    _, _, _, p, q, longitude = elements
-    f, g = _equinoctial_axes(np.asarray(p), np.asarray(q))
-    c, s = np.cos(longitude), np.sin(longitude)
-    return np.stack([c * f + s * g, -s * f + c * g, np.cross(f, g)])
-
-
-def gauss_matrix(elements: Array) -> Array:
-    """(6, 3): rates of the equinoctial elements by accelerations along radial, transverse, normal (Gauss; Walker et al. 1985)."""
-    a, k, h, p, q, longitude = elements
-    c, s = np.cos(longitude), np.sin(longitude)
-    parameter = a * (1.0 - k * k - h * h)
-    w = 1.0 + k * c + h * s
-    r, momentum = parameter / w, np.sqrt(EARTH_MU_M3S2 * parameter)
-    z, s2 = q * s - p * c, 1.0 + p * p + q * q
-    rows = (
-        (2.0 * a * a * (k * s - h * c), 2.0 * a * a * w, 0.0),
-        (parameter * s, (parameter + r) * c + r * k, -r * h * z),
-        (-parameter * c, (parameter + r) * s + r * h, r * k * z),
-        (0.0, 0.0, 0.5 * r * s2 * s),
-        (0.0, 0.0, 0.5 * r * s2 * c),
-        (0.0, 0.0, r * z),
-    )
-    coefficients: Array = np.array(rows) / momentum
-    return coefficients
-
-
-def _equinoctial_axes(p: Array, q: Array) -> tuple[Array, Array]:
+def equinoctial_axes(p: NDArray[Any], q: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Unit vectors (n, 3) in the plane of the orbit from which its longitudes count, and a quarter turn on; of a complex step too."""
     scale = 1.0 + p * p + q * q
     f = np.stack([1.0 + q * q - p * p, 2.0 * p * q, -2.0 * p], axis=-1) / scale[..., None]
     g = np.stack([2.0 * p * q, 1.0 - q * q + p * p, 2.0 * q], axis=-1) / scale[..., None]

@@ -91,6 +91,18 @@ def rotation(
     return to_target @ np.swapaxes(to_source, -1, -2)
 
 
+def true_axes(times: Times, step_s: float = _POLE_STEP_S) -> NDArray[np.float64]:
+    """GCRF to the true equator and equinox of date, (n, 3, 3), between nodes `step_s` apart: days smooth the nutation."""
+    flat = on_time_grid(times, lambda nodes: np.reshape(erfa.pnm06a(*nodes.tt()), (-1, 9)), step_s)
+    return flat.reshape(-1, 3, 3)
+
+
+def angle_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angle (n,), rad, between vectors (n, 3) of any length; also small ones to all digits."""
+    sine = np.linalg.norm(np.cross(one, other), axis=1)
+    return np.asarray(np.arctan2(sine, np.sum(one * other, axis=1)))
+
+
 def to_geodetic(
     position_itrf_m: ArrayLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -19,6 +19,7 @@ from orbit_aux.constants import (
 )
 from orbit_aux.ephemeris_table import ephemeris_of
 from orbit_aux.errors import OrbitError
+from orbit_aux.frames import angle_between
 from orbit_aux.time import Times
 
 # the Earth's shadow is larger than geometry says, by the atmosphere
@@ -96,7 +97,7 @@ def lunar_eclipse(times: Times) -> xr.DataArray:
     Moon's parallax) and the Moon's own.
     """
     moon, sun = moon_position(times), sun_position(times)
-    angle = np.arctan2(np.linalg.norm(np.cross(moon, -sun), axis=1), np.sum(moon * -sun, axis=1))
+    angle = angle_between(moon, -sun)
     moon_m, sun_m = np.linalg.norm(moon, axis=1), np.linalg.norm(sun, axis=1)
     limit = (
         _SHADOW_ENLARGEMENT * np.arcsin(WGS84_EQUATORIAL_RADIUS_M / moon_m)

@@ -85,8 +85,8 @@ def read_tle(path: str | Path) -> Elements:
 
 
 def is_tle(text: str) -> bool:
-    """Whether a text begins like two-line elements."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()][:3]
+    """Whether a text begins like two-line elements, damaged or not."""
+    lines = [line for line in text.splitlines() if line.strip()][:4]
     return any(_looks_like_pair(first, second) for first, second in itertools.pairwise(lines))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +15,7 @@ from calib.errors import RequestError
 from calib.report.sheet import page
 from flows.orbits.conjunction_page import many_sheet, single_sheet
 from flows.orbits.inputs import record
-from flows.orbits.writing import check_output, new_folder, table_of, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, table_of, write_json
 from orbit_aux.ccsds import read_cdm
 from orbit_aux.ccsds.cdm import Conjunction
 from orbit_aux.conjunctions.assessment import Assessment, Choice, assess, encounter_of
@@ -250,8 +248,6 @@ def _events(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 def _rows(summaries: Sequence[dict[str, Any]]) -> str:
     """conjunctions.csv."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     numbers = (
         "pc",
         "pc_2d",
@@ -262,18 +258,19 @@ def _rows(summaries: Sequence[dict[str, Any]]) -> str:
         "miss_distance_m",
         "relative_speed_ms",
     )
-    writer.writerow(["file", "object1", "object2", "created", "tca", *numbers, "method", "level", "flags", "error"])
+    heads = ["file", "object1", "object2", "created", "tca", *numbers, "method", "level", "flags", "error"]
+    rows: list[list[object]] = []
     for item in summaries:
         if "error" in item:
-            writer.writerow([item["file"], *[""] * (len(numbers) + 7), item["error"]])
+            rows.append([item["file"], *[""] * (len(numbers) + 7), item["error"]])
             continue
-        values = ["" if item[key] is None else f"{item[key]:.9g}" for key in numbers]
+        values = ["" if item[key] is None else float(item[key]) for key in numbers]
         names = [part["name"] for part in item["objects"]]
         flags = " ".join(dict.fromkeys(flag["name"] for flag in item["flags"]))
-        writer.writerow(
+        rows.append(
             [item["file"], *names, item["created"], item["tca"], *values, item["method"], item["level"], flags, ""]
         )
-    return stream.getvalue()
+    return csv_text(heads, rows, digits=9)
 
 
 def _scan_table(scanned: xr.Dataset) -> str:

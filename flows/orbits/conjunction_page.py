@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
+from flows.orbits.writing import unix_s
 from orbit_aux.conjunctions.assessment import Assessment
 from orbit_aux.conjunctions.avoidance import Avoidance
 from orbit_aux.conjunctions.collision import probability_2d
@@ -206,8 +207,7 @@ def _trends(events: Sequence[Mapping[str, Any]]) -> list[Plot]:
     for event in events:
         rows = [row for row in event["history"] if row["pc"] is not None]
         if len(rows) > 1:
-            dates = Times.from_utc([row["created"] for row in rows]).utc_datetime64()
-            seconds = (dates - np.datetime64("1970-01-01T00:00:00", "ns")) / np.timedelta64(1, "s")
+            seconds = unix_s(Times.from_utc([row["created"] for row in rows]))
             name = f"{event['objects']} {event['tca'][:16]}"
             traces.append(Trace(name, seconds, _log(np.array([row["pc"] for row in rows], dtype=float))))
     if not traces:

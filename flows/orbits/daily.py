@@ -12,14 +12,13 @@ import numpy as np
 import xarray as xr
 
 from calib.errors import RequestError
-from flows.orbits.inputs import record
-from flows.orbits.keeping import csv_text, mean_record, observed_record
+from flows.orbits.inputs import instant, record
+from flows.orbits.keeping import mean_record, observed_record
 from flows.orbits.keeping_inputs import Situation, situation
 from flows.orbits.keeping_settings import read_keeping
-from flows.orbits.writing import check_output, new_folder, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, write_json
 from orbit_aux.ccsds import read_aem
 from orbit_aux.constants import EARTH_MU_M3S2
-from orbit_aux.errors import OrbitError
 from orbit_aux.events.eclipses import eclipses
 from orbit_aux.events.nodes import node_crossings
 from orbit_aux.events.passes import passes
@@ -33,7 +32,6 @@ from orbit_aux.motion.propagate import propagate
 from orbit_aux.orbit import Orbit
 from orbit_aux.stations import read_stations
 from orbit_aux.tables import read_rows
-from orbit_aux.time import Times
 
 _DAY_S = 86400.0
 _STEP_S = 60.0
@@ -290,10 +288,7 @@ def _listed(path: Path, place: Situation) -> list[tuple[str, str, str]]:
         raise RequestError(f"{path}: no column start, start_utc, time or utc among its events; add one")
     found = []
     for row in rows:
-        try:
-            time = Times.from_utc((row[head] or "").strip())
-        except OrbitError as error:
-            raise RequestError(f"{path}: {error}") from None
+        time = instant((row[head] or "").strip(), str(path))
         if (time - place.start.times)[0] >= 0:
             what = row.get("event") or row.get("kind") or row.get("station") or path.stem
             kept = ("event", "kind", head)

@@ -8,7 +8,8 @@ import numpy as np
 
 from calib.report.sheet import Plot, Sheet, Table, Timeline, Trace
 from flows.orbits.daily import Day
-from flows.orbits.keeping_page import calibrations, observed_table, unix_s
+from flows.orbits.keeping_page import calibrations, observed_table
+from flows.orbits.writing import unix_s
 from orbit_aux.keeping.monitoring import LEVELS
 from orbit_aux.keeping.track import track_deviation
 

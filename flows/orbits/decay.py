@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from calib.errors import RequestError
 from calib.report.sheet import page
 from flows.orbits.decay_options import Option, altitudes_m, options_of
 from flows.orbits.decay_request import DecayCase, DecayRequest, prepared
-from flows.orbits.writing import check_output, new_folder, table_of, write_json
+from flows.orbits.writing import check_output, new_folder, refusals, table_of, write_json
 from orbit_aux.decay.descent import YEAR_S, Decay, follow_decay
 from orbit_aux.decay.end_of_life import (
     BurnSequence,
@@ -56,11 +55,8 @@ def write_decay(request: DecayRequest, folder: Path, output: Path) -> list[str]:
     from flows.orbits.decay_page import decay_page
 
     check_output(output)
-    try:
+    with refusals():
         answer = answered(prepared(request, folder))
-    except OrbitError as error:
-        # all that can be refused here was asked for
-        raise RequestError(str(error)) from error
     summary = summary_of(answer)
     lines = told(answer, summary)
     with new_folder(output) as part:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
+from flows.orbits.writing import unix_s
 from orbit_aux.decay.descent import YEAR_S
 
 if TYPE_CHECKING:
@@ -36,13 +37,8 @@ def decay_page(answer: Answer, summary: Mapping[str, Any], lines: Sequence[str])
     )
 
 
-def _unix(answer: Answer) -> np.ndarray:
-    moments = answer.disposal.times.utc_datetime64() - np.datetime64("1970-01-01T00:00:00", "ns")
-    return np.asarray(moments / np.timedelta64(1, "s"))
-
-
 def _altitudes(answer: Answer) -> Plot:
-    fall, x = answer.disposal, _unix(answer)
+    fall, x = answer.disposal, unix_s(answer.disposal.times)
     traces = [
         Trace("apogee", x, fall.apogee_altitude_m / _KM),
         Trace("perigee", x, fall.perigee_altitude_m / _KM),
@@ -69,7 +65,7 @@ def _activity(answer: Answer) -> Plot:
     return Plot(
         "Activity of the Sun",
         "F10.7",
-        [Trace("F10.7 used", _unix(answer), answer.disposal.f107)],
+        [Trace("F10.7 used", unix_s(answer.disposal.times), answer.disposal.f107)],
         "Nominal; draws scale what lies above 65.",
         dates=True,
     )

@@ -13,6 +13,7 @@ from pydantic import Field
 from calib import config
 from calib.config import Model
 from calib.errors import RequestError
+from flows.orbits.sources import kind_of
 from orbit_aux.ccsds import read_oem, read_opm
 from orbit_aux.ccsds.opm import OrbitParameters
 from orbit_aux.constants import EARTH_MU_M3S2, WGS84_EQUATORIAL_RADIUS_M
@@ -21,15 +22,13 @@ from orbit_aux.decay.air import Air, constant_air, exponential_air, harris_pries
 from orbit_aux.decay.descent import DecayModels, mean_orbit, of_osculating
 from orbit_aux.decay.end_of_life import Engine
 from orbit_aux.decay.rule import Uncertainty
-from orbit_aux.errors import OrbitError
 from orbit_aux.motion.forces import Satellite
 from orbit_aux.motion.mean_elements import MeanElements, local_time_h, mean_elements, mean_of_arc
 from orbit_aux.motion.space_weather import SpaceWeather, constant_space_weather, read_space_weather
 from orbit_aux.orbit import Orbit
 from orbit_aux.time import Times
-from orbit_aux.tle import is_tle, read_tle
+from orbit_aux.tle import read_tle
 
-_HEAD = 65_536
 _DAY_S = 86_400.0
 #: the start where nobody says one
 DEFAULT_START_UTC = "2026-01-01T00:00:00"
@@ -196,12 +195,8 @@ def _of_altitudes(section: OrbitSection) -> MeanElements:
 
 
 def _of_file(path: Path) -> tuple[str, MeanElements, list[str], OrbitParameters | None]:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").lstrip()
-    except OSError as error:
-        raise OrbitError(f"{path}: cannot be read ({error.strerror}); give an OPM, OEM or two-line elements") from None
-    if is_tle(head):
+    kind = kind_of(path, "an OPM, OEM or two-line elements")
+    if kind == "TLE":
         elements = read_tle(path)
         times = elements.epoch + np.arange(-43_260.0, 43_261.0, 60.0)
         states = elements.at(times)
@@ -214,7 +209,7 @@ def _of_file(path: Path) -> tuple[str, MeanElements, list[str], OrbitParameters 
             ["SGP4 over a day about the epoch, averaged"],
             None,
         )
-    if head.startswith("CCSDS_OEM") or "<oem" in head:
+    if kind == "OEM":
         orbit = read_oem(path)
         return orbit.object_name, *_of_orbit(orbit), None
     parameters = read_opm(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +12,7 @@ import numpy as np
 
 from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
-from flows.orbits.writing import new_folder, write_json
+from flows.orbits.writing import csv_text, new_folder, refusals, unix_s, write_json
 from orbit_aux.ccsds import write_oem
 from orbit_aux.design.designed_orbit import designed_orbit, sun_over_the_year
 from orbit_aux.design.sun_synchronous import (
@@ -26,7 +24,6 @@ from orbit_aux.design.sun_synchronous import (
     starting_elements,
 )
 from orbit_aux.design.zonal import frozen_eccentricity, zonal_field
-from orbit_aux.errors import OrbitError
 from orbit_aux.time import Times
 
 _DAY_S = 86400.0
@@ -87,10 +84,8 @@ class DesignRequest:
 
 def write_design(request: DesignRequest, output: Path) -> list[str]:
     """Writes summary.json, cycles.csv, report.html (and orbit.oem) into `output`, whole or not at all; returns the lines to print."""
-    try:
+    with refusals():
         return _written(request, output)
-    except OrbitError as error:
-        raise RequestError(str(error)) from None
 
 
 def _written(request: DesignRequest, output: Path) -> list[str]:
@@ -128,11 +123,10 @@ def _cycles(request: DesignRequest, design: RepeatOrbit | None) -> list[RepeatOr
 
 
 def _cycle_rows(cycles: Sequence[RepeatOrbit]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_CYCLE_COLUMNS)
-    for item in cycles:
-        figures = (
+    rows = [
+        (
+            item.revolutions,
+            item.days,
             item.semi_major_axis_m / 1e3,
             item.altitude_m / 1e3,
             math.degrees(item.inclination_rad),
@@ -141,8 +135,9 @@ def _cycle_rows(cycles: Sequence[RepeatOrbit]) -> str:
             item.nodal_period_s,
             item.track_spacing_m / 1e3,
         )
-        writer.writerow([item.revolutions, item.days, *(f"{value:.9g}" for value in figures)])
-    return stream.getvalue()
+        for item in cycles
+    ]
+    return csv_text(_CYCLE_COLUMNS, rows, digits=9)
 
 
 def _perigee_deg(design: RepeatOrbit) -> float:
@@ -212,7 +207,7 @@ def _sun(refined: RepeatOrbit, start: Times, summary: dict[str, Any]) -> list[Pl
         "umbra_greatest_min": float(minutes.max()),
         "days_without_umbra": int((share == 0.0).sum()),
     }
-    x = times.utc_datetime64().astype(np.int64) * 1e-9
+    x = unix_s(times)
     return [
         Plot(
             "The Sun over the orbit plane",

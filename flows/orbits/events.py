@@ -20,7 +20,7 @@ from orbit_aux.events.nadir_pairs import nadir_pairs
 from orbit_aux.events.nodes import ground_track, node_crossings
 from orbit_aux.events.passes import passes
 from orbit_aux.events.sites import site_visits
-from orbit_aux.events.trajectory import Trajectory
+from orbit_aux.trajectory import Trajectory
 
 _DAY_S = 86_400.0
 # a line of print has room for so many

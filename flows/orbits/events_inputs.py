@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from calib.errors import RequestError
-from orbit_aux.ccsds import read_oem
-from orbit_aux.errors import OrbitError
+from flows.orbits.inputs import instant
+from flows.orbits.sources import read_orbit_or_elements
 from orbit_aux.events.masks import Masks, read_masks
 from orbit_aux.events.moon_slots import MoonLimits
 from orbit_aux.events.nadir_pairs import PairLimits
 from orbit_aux.events.sites import read_sites
-from orbit_aux.events.trajectory import Trajectory, trajectory_of
 from orbit_aux.orbit import Orbit
 from orbit_aux.stations import Stations, read_stations
 from orbit_aux.time import Times
-from orbit_aux.tle import GROWTH_M_A_DAY, SIGMA_M, Elements, read_tle
+from orbit_aux.tle import GROWTH_M_A_DAY, SIGMA_M, Elements
+from orbit_aux.trajectory import Trajectory, trajectory_of
 
 KINDS = ("eclipse", "node", "pass", "site", "moon", "sno", "track")
 
@@ -91,29 +88,20 @@ class EventRequest:
     track_step_s: float = 60.0
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Whatever the orbit package refuses within it is a bad request: all that it is given comes from the user."""
-    try:
-        yield
-    except OrbitError as error:
-        raise RequestError(str(error)) from None
-
-
 def read_request(files: EventFiles, wanted: Wanted) -> tuple[Trajectory, EventRequest, list[str]]:
     """The satellite, what is asked of it, and remarks on the inputs."""
     if not 1.0 <= wanted.track_step_s <= 3600.0:
         raise RequestError(f"--track-step {wanted.track_step_s:g}: give 1 to 3600 s between points of the ground track")
     if not 0.0 < wanted.max_view_zenith_deg <= 90.0:
         raise RequestError(f"--max-view-zenith {wanted.max_view_zenith_deg:g}: give more than 0 and at most 90 deg")
-    source = read_source(files.orbit)
+    source = read_orbit_or_elements(files.orbit)
     start, stop = _interval(source, wanted)
     notes = [_said(source, files.orbit, start, stop)]
     second = None
     if files.second is not None:
         if files.second.resolve() == files.orbit.resolve():
             raise RequestError(f"--second {files.second}: is the file of --orbit; give that of another satellite")
-        other = read_source(files.second)
+        other = read_orbit_or_elements(files.second)
         second = trajectory_of(other)
         notes += [_said(other, files.second, start, stop), *_overlap(other, files.second, start, stop)]
     kinds = _kinds(files, wanted)
@@ -135,39 +123,21 @@ def read_request(files: EventFiles, wanted: Wanted) -> tuple[Trajectory, EventRe
     return trajectory_of(source), request, notes
 
 
-def read_source(path: Path) -> Orbit | Elements:
-    """An ephemeris (OEM) or two-line elements, whichever the file holds."""
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); give an OEM or two-line elements") from None
-    if any(one.startswith("1 ") and two.startswith("2 ") for one, two in itertools.pairwise(lines[:4])):
-        return read_tle(path)
-    return read_oem(path)
-
-
 def _interval(source: Orbit | Elements, wanted: Wanted) -> tuple[Times, Times]:
     if isinstance(source, Orbit):
         edges = source.segments[0].useable_start_ns, source.segments[-1].useable_stop_ns
         first, last = (Times(np.array([edge])) for edge in edges)
     else:
         first, last = source.epoch, source.epoch + _WEEK_S
-    start = _instant("--start", wanted.start_utc) if wanted.start_utc else first
+    start = instant(wanted.start_utc, "--start") if wanted.start_utc else first
     if not isinstance(source, Orbit) and wanted.start_utc:
         last = start + _WEEK_S
-    stop = _instant("--stop", wanted.stop_utc) if wanted.stop_utc else last
+    stop = instant(wanted.stop_utc, "--stop") if wanted.stop_utc else last
     length_s = float((stop - start)[0])
     if not 0 < length_s <= _LONGEST_S:
         said = " to ".join(time.utc_strings(0)[0] for time in (start, stop))
         raise RequestError(f"events from {said}: give --stop after --start, 20 years later at most")
     return start, stop
-
-
-def _instant(option: str, text: str) -> Times:
-    try:
-        return Times.from_utc(text)
-    except OrbitError as error:
-        raise RequestError(f"{option}: {error}") from None
 
 
 def _kinds(files: EventFiles, wanted: Wanted) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import xarray as xr
 from calib.report.sheet import Plot, Sheet, Table, Timeline, Trace
 from flows.orbits.events_inputs import EventRequest
 from flows.orbits.events_tables import Row
+from flows.orbits.writing import unix_s
 from orbit_aux.frames import to_geodetic
 
 _DAY_S = 86_400.0
@@ -157,11 +158,11 @@ def _minute(value: Any) -> str:
 
 
 def _timeline(request: EventRequest, rows: Sequence[Row], days: float) -> Timeline:
-    first = _seconds(request.start.utc_datetime64())[0]
+    first = unix_s(request.start)[0]
     last = first + _SHOWN_DAYS * _DAY_S
     lanes: dict[str, list[tuple[float, float, str]]] = {}
-    starts = _seconds(np.array([row["start"] for row in rows], dtype="datetime64[ns]"))
-    stops = _seconds(np.array([row["stop"] for row in rows], dtype="datetime64[ns]"))
+    starts = unix_s(np.array([row["start"] for row in rows], dtype="datetime64[ns]"))
+    stops = unix_s(np.array([row["stop"] for row in rows], dtype="datetime64[ns]"))
     for row, start, stop in zip(rows, starts.tolist(), stops.tolist(), strict=True):
         if start <= last and row["name"] != "penumbra":
             hint = (
@@ -184,7 +185,7 @@ def _by_day(request: EventRequest, rows: Sequence[Row]) -> list[Plot]:
         starts = np.array([row["start"] for row in rows if row["kind"] == kind], dtype="datetime64[D]")
         if len(starts):
             counts = np.bincount((starts - days[0]).astype(int), minlength=len(days))
-            traces.append(Trace(TITLES[kind], _seconds(days), counts.astype(float)))
+            traces.append(Trace(TITLES[kind], unix_s(days), counts.astype(float)))
     sentence = "Events that begin in each day (UTC); the first and the last day may be parts of one."
     return [Plot("Events a day", "number", traces, sentence, dates=True)] if traces else []
 
@@ -194,7 +195,7 @@ def _sun(found: Mapping[str, xr.Dataset]) -> list[Plot]:
         return []
     # what the ends of the interval cut short would look like a change of the orbit
     data = found["eclipse"].isel(event=(found["eclipse"]["start_edge"] + found["eclipse"]["stop_edge"]).values == 0)
-    x = _seconds(data["start"].values)
+    x = unix_s(data["start"].values)
     umbra = Trace("umbra, min", x, data["umbra_duration"].values / 60.0)
     beta = Trace("beta, deg", x, data["beta"].values)
     sentence = "Duration of the umbra of each revolution, and the elevation of the Sun over the orbital plane then."
@@ -206,7 +207,7 @@ def _map(request: EventRequest, found: Mapping[str, xr.Dataset], days: float) ->
     traces = []
     if "track" in found:
         track = found["track"]
-        since = _seconds(track["time"].values)
+        since = unix_s(track["time"].values)
         few = since <= since[0] + _DAY_S
         traces.append(
             _dots(
@@ -239,8 +240,3 @@ def _conventions(found: Mapping[str, xr.Dataset]) -> list[str]:
         for kind, data in found.items()
         if kind != "track"
     ]
-
-
-def _seconds(times: np.ndarray) -> np.ndarray:
-    """Since 1970 UTC."""
-    return times.astype("datetime64[ns]").astype(np.int64) * 1e-9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy as np
 
 from calib.errors import RequestError
 from calib.lineage import circumstances
+from flows.orbits.sources import head_of
 from orbit_aux.burns.burn import Burn
 from orbit_aux.ccsds import read_opm, read_tdm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
@@ -113,12 +113,7 @@ def read_tracking(path: Path, epoch: Times, factor: str) -> Tracking:
 
 def looks_like_tdm(path: Path) -> bool:
     """Whether a file is a TDM by its first line that says something."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            head = stream.read(65536).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except (OSError, EOFError) as error:
-        raise OrbitError(f"{path}: cannot be read ({error}); give tracking as TDM or CSV") from None
-    return head.startswith((b"<", b"CCSDS_"))
+    return head_of(path, "tracking as TDM or CSV").startswith(("<", "CCSDS_"))
 
 
 @contextmanager
@@ -126,6 +121,14 @@ def earth_orientation(path: Path | None) -> Iterator[None]:
     """Within it, the table of that file (finals2000A) stands for the packaged one."""
     with using(None if path is None else read_finals2000a(path, path.name)):
         yield
+
+
+def instant(text: str, what: str) -> Times:
+    """A time (UTC) that a user gave to an option or a table, which `what` names where it is none."""
+    try:
+        return Times.from_utc(text)
+    except OrbitError as error:
+        raise RequestError(f"{what}: {error}") from None
 
 
 def record(times: Times, files: Mapping[str, Path | None]) -> dict[str, Any]:

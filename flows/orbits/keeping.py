@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,12 @@ import numpy as np
 from calib.errors import RequestError
 from flows.orbits.inputs import record
 from flows.orbits.keeping_inputs import Situation, situation
-from flows.orbits.writing import check_output, new_folder, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, write_json
 from orbit_aux.ccsds import write_opm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
 from orbit_aux.keeping.calibration_of_manoeuvres import calibrate
 from orbit_aux.keeping.manoeuvre_plan import plan_manoeuvres
-from orbit_aux.keeping.plan import Burn, Plan
+from orbit_aux.keeping.plan import Plan
 from orbit_aux.keeping.station_keeping import YEAR_S
 from orbit_aux.motion.mean_elements import osculating_state
 
@@ -51,15 +48,6 @@ def write_keeping(
         write_json(part / "summary.json", summary)
         (part / "report.html").write_text(page(keeping_page(place, plan, summary)), encoding="utf-8")
     return plan.feasible, _lines(place, plan, summary)
-
-
-def csv_text(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as CSV; numbers to 10 digits."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([f"{cell:.10g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    return stream.getvalue()
 
 
 def next_extremes(plan: Plan) -> list[tuple[float, float]]:
@@ -267,11 +255,6 @@ def observed_record(place: Situation) -> dict[str, Any]:
 
 def _left(plan: Plan, place: Situation) -> float:
     return place.craft.propellant_kg - sum(burn.propellant_kg for burn in plan.burns if burn.feasible)
-
-
-def first_burns(plan: Plan) -> list[Burn]:
-    """Of each manoeuvre the first burn."""
-    return list({burn.manoeuvre: burn for burn in reversed(plan.burns)}.values())[::-1]
 
 
 def _lines(place: Situation, plan: Plan, summary: dict[str, Any]) -> list[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import RequestError
+from flows.orbits.inputs import instant
 from flows.orbits.keeping_settings import Keeping, read_keeping
+from flows.orbits.sources import kind_of
 from orbit_aux.ccsds import read_oem, read_opm
 from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.errors import OrbitError
@@ -85,7 +87,7 @@ def situation(
         raise RequestError(f"{settings.name}: target: {error}") from None
     orbit, notes = _orbit(orbit_file, settings, weather)
     begin, end = _arc(orbit)
-    start = end if start_utc is None else _time(start_utc, "--start")
+    start = end if start_utc is None else instant(start_utc, "--start")
     wait = float((start - end)[0])
     if wait < 0 and float((start - begin)[0]) > 0:
         end, wait = start, 0.0
@@ -137,7 +139,7 @@ def _refuse_another_orbit(mean: MeanElements, settings: Keeping) -> None:
 
 def _read_executed(path: Path, start: Times) -> list[Executed]:
     """Manoeuvres before `start`, from a table, or as they were planned from an OPM."""
-    found = _of_opm(path) if _is_opm(path) else read_executed(path)
+    found = _of_opm(path) if kind_of(path, "executed manoeuvres, OPM or CSV") == "OPM" else read_executed(path)
     return [item for item in found if (item.time - start)[0] < 0]
 
 
@@ -205,7 +207,7 @@ def _observed(
 
 def _orbit(path: Path, settings: Keeping, weather: SpaceWeather) -> tuple[Orbit, tuple[str, ...]]:
     """The orbit of an OEM; that of an OPM, propagated for a day so that its mean elements can be told."""
-    if not _is_opm(path):
+    if kind_of(path, "an orbit, OEM or OPM") != "OPM":
         return read_oem(path), ()
     parameters = read_opm(path)
     craft = settings.satellite
@@ -226,14 +228,6 @@ def _orbit(path: Path, settings: Keeping, weather: SpaceWeather) -> tuple[Orbit,
     )
 
 
-def _is_opm(path: Path) -> bool:
-    try:
-        head = path.read_bytes()[:65536].decode("utf-8", errors="replace")
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); give an orbit, OEM or OPM") from None
-    return "CCSDS_OPM" in head or "<opm" in head
-
-
 def _arc(orbit: Orbit) -> tuple[Times, Times]:
     """The last stretch of the ephemeris without a gap."""
     first_ns, last_ns = orbit.segments[-1].useable_start_ns, orbit.segments[-1].useable_stop_ns
@@ -242,13 +236,6 @@ def _arc(orbit: Orbit) -> tuple[Times, Times]:
             break
         first_ns = segment.useable_start_ns
     return Times(np.array([first_ns])), Times(np.array([last_ns]))
-
-
-def _time(text: str, what: str) -> Times:
-    try:
-        return Times.from_utc(text)
-    except OrbitError as error:
-        raise RequestError(f"{what}: {error}") from None
 
 
 def _weather(settings: Keeping, folder: Path) -> SpaceWeather:
@@ -297,7 +284,7 @@ def _rules(settings: Keeping, folder: Path) -> Rules:
     if given.forbidden_file is not None:
         table = read_rows(folder / given.forbidden_file, ("start_utc", "stop_utc", "why"), "forbidden intervals")
         rows += [(row["start_utc"] or "", row["stop_utc"] or "", row["why"] or "") for row in table]
-    forbidden = tuple((_time(start, "forbidden"), _time(stop, "forbidden"), why) for start, stop, why in rows)
+    forbidden = tuple((instant(start, "forbidden"), instant(stop, "forbidden"), why) for start, stop, why in rows)
     return Rules(
         given.lead_h * 3600.0,
         given.spacing_h * 3600.0,

@@ -9,17 +9,13 @@ import numpy as np
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
 from flows.orbits.keeping_inputs import Situation
+from flows.orbits.writing import unix_s
 from orbit_aux.keeping.calibration_of_manoeuvres import calibrate
 from orbit_aux.keeping.plan import Plan
 from orbit_aux.time import Times
 
 _NEXT = 16
 _LATEST = 12
-
-
-def unix_s(times: Times) -> np.ndarray:
-    """Seconds since 1970 UTC."""
-    return np.asarray(times.utc_datetime64().astype("int64") * 1e-9)
 
 
 def keeping_page(place: Situation, plan: Plan, summary: Mapping[str, Any]) -> Sheet:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from calib.errors import InputError
 from flows.orbits.inputs import burn_of
+from flows.orbits.sources import head_of, kind_of
 from orbit_aux.ccsds import read_oem, read_opm
 from orbit_aux.ccsds.opm import Manoeuvre, OrbitParameters
 from orbit_aux.errors import OrbitError
@@ -19,9 +20,8 @@ from orbit_aux.motion.forces import Forces, Impulse, Satellite, Thrust
 from orbit_aux.motion.gravity import read_gravity
 from orbit_aux.motion.space_weather import read_space_weather
 from orbit_aux.time import Times
-from orbit_aux.tle import is_tle, read_tle
+from orbit_aux.tle import read_tle
 
-_HEAD = 65_536
 # a navigation solution with a worse geometry is not used
 _MOST_PDOP = 10.0
 # of planned manoeuvres: what their components may be off, as a share, and at least
@@ -44,10 +44,11 @@ class Start:
 
 def read_positions(path: Path) -> PositionFixes:
     """Positions from a table (utc,x_m,y_m,z_m[,sigma_m]; ITRF), an OEM, a Venµs GPSDTA file, or a product with positions in it (Pléiades system file)."""
-    head = _head(path)
-    if head.startswith("CCSDS_OEM") or ("<oem" in head and path.is_file()):
+    if path.is_dir():
+        return _of_product(path)
+    if kind_of(path, "positions, a table or an OEM") == "OEM":
         return _of_oem(path)
-    if path.is_dir() or head.startswith("<") or path.suffix.upper() in {".HDR", ".EEF", ".DBL"}:
+    if head_of(path, "positions").startswith("<") or path.suffix.upper() in {".HDR", ".EEF", ".DBL"}:
         return _of_product(path)
     return read_fixes(path)
 
@@ -56,11 +57,11 @@ def read_start(path: Path | None, first: Times) -> Start:
     """Start, satellite and manoeuvres from an OPM; the state nearest before `first` from an OEM; the SGP4 state at `first` from two-line elements."""
     if path is None:
         return Start(None, Forces())
-    head = _head(path)
-    if is_tle(head):
+    kind = kind_of(path, "an OPM, OEM or two-line elements")
+    if kind == "TLE":
         elements = read_tle(path)
         return Start(elements.at(first), Forces(), elements.name, elements.object_id)
-    if head.startswith("CCSDS_OEM") or "<oem" in head:
+    if kind == "OEM":
         orbit = read_oem(path)
         states = orbit.at(first) if orbit.covers(first).all() else orbit.at(orbit.times.min())
         return Start(states, Forces(), orbit.object_name, orbit.object_id)
@@ -87,16 +88,6 @@ def _models(path: Path, chosen: dict[str, str]) -> Forces:
         weather = read_space_weather(path.parent / chosen["SPACE_WEATHER"])
     tides, relativity = (chosen.get(name, "NO").upper() == "YES" for name in ("SOLID_TIDES", "RELATIVITY"))
     return replace(known, gravity=gravity, space_weather=weather, solid_tides=tides, relativity=relativity)
-
-
-def _head(path: Path) -> str:
-    if path.is_dir():
-        return ""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").lstrip()
-    except OSError as error:
-        raise OrbitError(f"{path}: cannot be read ({error.strerror}); give another file") from None
 
 
 def _of_oem(path: Path) -> PositionFixes:

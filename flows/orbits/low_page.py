@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from calib.report.sheet import Plot, Sheet, Table, Trace
+from flows.orbits.writing import unix_s
 from orbit_aux.frames import local_orbital_axes
 from orbit_aux.low.restitution import LowOrbitRestitution
 from orbit_aux.orbit import Orbit
@@ -23,7 +24,7 @@ def low_orbit_page(
     verdict = str(summary["verdict"])
     plots = [*_residuals(result.residuals), *_measurements(result.measurements), *_spread(result.orbit)]
     if compared is not None:
-        seconds = _seconds(compared["time"].values)
+        seconds = unix_s(compared["time"].values)
         traces = [Trace(name, seconds, compared[name].values) for name in _AXES]
         said = "Restituted minus compared orbit, along the radius, the motion and across both."
         plots.append(Plot("Against the other orbit", "difference [m]", traces, said, {"": 0.0}, dates=True))
@@ -57,7 +58,7 @@ def _rows(result: LowOrbitRestitution) -> list[list[str]]:
 def _residuals(data: xr.Dataset) -> list[Plot]:
     if data.sizes.get("fix", 0) == 0:
         return []
-    good, seconds = data["accepted"].values.astype(bool), _seconds(data["time"].values)
+    good, seconds = data["accepted"].values.astype(bool), unix_s(data["time"].values)
     traces = [Trace(name, seconds[good], data[name].values[good], dots=True) for name in _AXES]
     if (~good).any():
         size = np.sqrt(sum(data[name].values[~good] ** 2 for name in _AXES))
@@ -75,7 +76,7 @@ def _residuals(data: xr.Dataset) -> list[Plot]:
 def _measurements(data: xr.Dataset | None) -> list[Plot]:
     if data is None:
         return []
-    seconds, size = _seconds(data["time"].values), data["normalised_residual"].values
+    seconds, size = unix_s(data["time"].values), data["normalised_residual"].values
     links = np.array([f"{a}-{b}" for a, b in zip(data["transmitter"].values, data["receiver"].values, strict=True)])
     traces = [
         Trace(str(link), seconds[links == link], size[links == link], dots=True)
@@ -93,13 +94,7 @@ def _spread(orbit: Orbit) -> list[Plot]:
     state = orbit.at(known.times)
     axes = local_orbital_axes(state.position_m, state.velocity_ms)
     local = np.einsum("nij,njk,nik->in", axes, known.matrices[:, :3, :3], axes)
-    seconds = _seconds(known.times.utc_datetime64())
+    seconds = unix_s(known.times)
     traces = [Trace(name, seconds, np.sqrt(np.maximum(row, 0.0))) for name, row in zip(_AXES, local, strict=True)]
     said = "One standard deviation of the restituted position."
     return [Plot("How well the place is known", "σ [m]", traces, said, dates=True)]
-
-
-def _seconds(times: np.ndarray) -> np.ndarray:
-    """Seconds since 1970 UTC."""
-    seconds: np.ndarray = times.astype("datetime64[ns]").astype(np.int64) / 1e9
-    return seconds

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,19 @@ from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.conjunction import RED
 from flows.orbits.inputs import record
-from flows.orbits.writing import check_output, new_folder, write_json
+from flows.orbits.sources import read_orbit_or_elements
+from flows.orbits.writing import check_output, csv_text, new_folder, refusals, unix_s, write_json
 from orbit_aux.ccsds import read_oem
 from orbit_aux.conjunctions.assessment import Choice, assess
 from orbit_aux.conjunctions.screening import (
     Approach,
-    TleTrajectory,
-    Trajectory,
     close_approaches,
     covariance_at,
     encounter_of_approach,
 )
-from orbit_aux.errors import OrbitError
 from orbit_aux.orbit import Orbit
-from orbit_aux.tle import is_tle, read_tle
+from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory, trajectory_of
 
 _COLUMNS = (
     "object",
@@ -64,11 +61,9 @@ def write_screening(
     if red is not None and not 0.0 <= red <= 1.0:
         raise RequestError(f"--red {red:g}: give 0 to 1")
     check_output(output)
-    try:
+    with refusals():
         orbit = read_oem(own)
         rows = [row for path in others for row in _against(orbit, path, threshold_km * 1e3, radius_m)]
-    except OrbitError as error:
-        raise RequestError(str(error)) from error
     rows.sort(key=lambda row: str(row["tca"]))
     largest = max((row["pc"] for row in rows if row["pc"] is not None), default=0.0)
     files = {"own": own} | {f"against_{number}": path for number, path in enumerate(others, start=1)}
@@ -92,20 +87,12 @@ def write_screening(
 
 
 def _against(orbit: Orbit, path: Path, threshold_m: float, radius_m: float | None) -> list[dict[str, Any]]:
-    other = _trajectory(path)
+    other = trajectory_of(read_orbit_or_elements(path))
     span = orbit.times[[0, -1]]
     if not (other.covers(orbit.times).any()):
         raise RequestError(f"{path}: covers nothing of {span}, which {orbit.source} is of; give an orbit of that time")
     found = close_approaches(orbit, other, span[0], span[1], threshold_m)
     return [_row(orbit, other, item, radius_m if place < _MOST_JUDGED else None) for place, item in enumerate(found)]
-
-
-def _trajectory(path: Path) -> Trajectory:
-    try:
-        head = path.read_text(encoding="ascii", errors="replace")[:4096]
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); give an OEM or two-line elements") from None
-    return TleTrajectory(read_tle(path)) if is_tle(head) else read_oem(path)
 
 
 def _row(orbit: Orbit, other: Trajectory, item: Approach, radius_m: float | None) -> dict[str, Any]:
@@ -140,13 +127,11 @@ def _row(orbit: Orbit, other: Trajectory, item: Approach, radius_m: float | None
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    cells = []
     for row in rows:
         numbers = [f"{value:.3f}" for value in (row["miss_m"], *row["miss_rtn_m"])]
         chances = ["" if row[key] is None else f"{row[key]:.6g}" for key in ("pc", "pc_max_unknown_covariance")]
-        writer.writerow(
+        cells.append(
             [
                 row["object"],
                 row["tca"],
@@ -159,7 +144,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
                 " ".join(row["flags"]),
             ]
         )
-    return stream.getvalue()
+    return csv_text(_COLUMNS, cells)
 
 
 def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float, good: bool) -> Sheet:
@@ -181,9 +166,7 @@ def _sheet(orbit: Orbit, rows: Sequence[dict[str, Any]], threshold_km: float, go
     )
     plots = []
     if rows:
-        seconds = np.array(
-            [np.datetime64(row["tca"].rstrip("Z")).astype("datetime64[us]").astype(float) / 1e6 for row in rows]
-        )
+        seconds = unix_s(Times.from_utc([row["tca"] for row in rows]))
         names = list(dict.fromkeys(row["object"] for row in rows))
         misses = np.array([row["miss_m"] / 1e3 for row in rows])
         chosen = {name: np.array([row["object"] == name for row in rows]) for name in names}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import xarray as xr
 from calib.errors import RequestError
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
 from flows.orbits.transfer_request import TransferRequest, read_transfer
-from flows.orbits.writing import check_output, new_folder, table_of, write_json
+from flows.orbits.writing import check_output, csv_text, new_folder, table_of, unix_s, write_json
 from orbit_aux.ccsds import write_oem
 from orbit_aux.constants import EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.design.low_thrust import Spiral, edelbaum, spiral
@@ -98,18 +96,15 @@ def _plan(result: Spiral) -> xr.Dataset:
 def _burn_rows(result: Spiral) -> str:
     """Pieces of constant force: a burn whose side changes in the middle has two, of one ignition."""
     burns = result.burns
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        ["ignition", "start_utc", "stop_utc", "duration_s", "along_velocity_n", "across_n", "propellant_kg"]
-    )
+    heads = ("ignition", "start_utc", "stop_utc", "duration_s", "along_velocity_n", "across_n", "propellant_kg")
+    rows = []
     number = np.searchsorted(burns.ignitions, np.arange(len(burns.begin_s)), side="right")
     starts, stops = ((burns.start + seconds).utc_strings(3) for seconds in (burns.begin_s, burns.end_s))
     for row in range(len(number)):
         duration = float(burns.end_s[row] - burns.begin_s[row])
         figures = (duration, float(burns.along_n[row]), float(burns.across_n[row]), burns.flow_kgs * duration)
-        writer.writerow([int(number[row]), starts[row], stops[row], *(f"{value:.9g}" for value in figures)])
-    return stream.getvalue()
+        rows.append([int(number[row]), starts[row], stops[row], *figures])
+    return csv_text(heads, rows, digits=9)
 
 
 def _summary(request: TransferRequest, result: Spiral, plan: xr.Dataset) -> dict[str, Any]:
@@ -177,7 +172,7 @@ def _orbit(plan: xr.Dataset, row: int) -> dict[str, float]:
 
 
 def _sheet(request: TransferRequest, plan: xr.Dataset, summary: Mapping[str, Any]) -> Sheet:
-    x = plan["time"].values.astype("datetime64[ns]").astype(np.int64) * 1e-9
+    x = unix_s(plan["time"].values)
     arrival = x[0] + summary["duration_days"] * _DAY_S
     shaded = (arrival, float(x[-1]), "coast on the final orbit") if x[-1] > arrival + 1.0 else None
     plots = [

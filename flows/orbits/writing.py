@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +18,8 @@ import numpy as np
 import xarray as xr
 
 from calib.errors import RequestError
+from orbit_aux.errors import OrbitError
+from orbit_aux.time import Times
 
 #: of units in datasets, how a column's name ends
 _ENDINGS = {
@@ -25,6 +27,15 @@ _ENDINGS = {
     **{"m/s": "ms", "m/s2": "ms2", "m s-2": "ms2", "kg/s": "kgs", "kg s-1": "kgs"},
 }
 _AXES = ("x", "y", "z")
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Whatever the orbit package refuses within it is a bad request: all that it is given comes from the user."""
+    try:
+        yield
+    except OrbitError as error:
+        raise RequestError(str(error)) from None
 
 
 def check_output(output: Path) -> None:
@@ -86,11 +97,22 @@ def table_of(data: xr.Dataset) -> str:
                 columns["_".join(filter(None, (name, axis.lower(), ending)))] = _texts(column)
         else:
             columns["utc" if name == "time" else "_".join(filter(None, (name, ending)))] = _texts(values)
+    return csv_text([*columns], zip(*columns.values(), strict=True))
+
+
+def csv_text(heads: Sequence[str], rows: Iterable[Sequence[object]], digits: int = 10) -> str:
+    """A table as CSV, floating numbers to that many digits."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerow(heads)
+    writer.writerows([f"{cell:.{digits}g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
     return stream.getvalue()
+
+
+def unix_s(times: Times | np.ndarray) -> np.ndarray:
+    """Seconds since 1970 UTC of times or dates, as plots over dates want them."""
+    dates = times.utc_datetime64() if isinstance(times, Times) else times
+    return np.asarray(dates.astype("datetime64[ns]").astype(np.int64) * 1e-9)
 
 
 def _texts(values: np.ndarray) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.orbits.writing import unix_s
 from flows.qualification.compared import (
     Array,
     Compared,
@@ -64,7 +65,7 @@ def compare_oem(reference: Path, new: Path) -> Comparison:
     else:
         data = difference(old, young, times)
         parts = {name: data[name].values for name in _PARTS}
-    seconds = times.utc_datetime64().astype("int64") / 1e9
+    seconds = unix_s(times)
     for ending, unit in (("", "m"), ("_velocity", "m/s")):
         names = [f"{name}{ending}" for name in ("radial", "along", "cross")]
         size = np.sqrt(sum(parts[name] ** 2 for name in names))
@@ -140,7 +141,7 @@ def compare_aem(reference: Path, new: Path) -> Comparison:
     angle = np.degrees(np.arctan2(np.linalg.norm(vector, axis=1) / 2, (np.trace(turn, axis1=1, axis2=2) - 1) / 2))
     # what is left of matrices of the same quaternions is their rounding
     angle[angle < 1e-13] = 0.0
-    seconds = times.utc_datetime64().astype("int64") / 1e9
+    seconds = unix_s(times)
     found.compared.append(_difference("attitude_angle", "deg", angle, _at(times), seconds))
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calib.report.sheet import Plot, Sheet, Table, Trace, page
-from flows.orbits.writing import new_folder, write_json
+from flows.orbits.writing import csv_text, new_folder, write_json
 from flows.qualification.procedure import amount, number, place, procedure
 from flows.qualification.verdicts import REFUSED, Anomaly, Line, ProductVerdict
 
@@ -98,17 +96,15 @@ def _plain(line: Line) -> dict[str, Any]:
 
 
 def _table(found: Qualification) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "cause", "anomaly", "state"])
+    rows = []
     numbered = {(item.line.product, item.line.quantity): item for item in found.anomalies}
     for product in found.products:
         for line in product.lines:
             item = numbered.get((line.product, line.quantity))
             cells = [_cell(getattr(line, name)) for name in _COLUMNS]
             tail = [product.cause, *(("", "") if item is None else (item.identifier, item.state))]
-            writer.writerow([*cells, *tail])
-    return stream.getvalue()
+            rows.append([*cells, *tail])
+    return csv_text([*_COLUMNS, "cause", "anomaly", "state"], rows)
 
 
 def _cell(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,47 +10,16 @@ from numpy.typing import NDArray
 from orbit_aux.ccsds.opm import covariance_in_gcrf
 from orbit_aux.conjunctions.encounter import Encounter
 from orbit_aux.errors import OrbitError
-from orbit_aux.frames import State, local_orbital_axes
+from orbit_aux.frames import local_orbital_axes
 from orbit_aux.orbit import Covariance, Orbit
 from orbit_aux.time import Times
-from orbit_aux.tle import Elements
+from orbit_aux.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
 _HALVINGS = 45
 # steps of the survey looked at together, to bound the memory
 _BLOCK = 50_000
-
-
-class Trajectory(Protocol):
-    """Where an object is."""
-
-    @property
-    def object_name(self) -> str:
-        """Its name."""
-
-    def at(self, times: Times) -> State:
-        """States in GCRF."""
-
-    def covers(self, times: Times) -> NDArray[np.bool_]:
-        """Whether each time is answered."""
-
-
-@dataclass(frozen=True, eq=False)
-class TleTrajectory:
-    """Two-line elements as a trajectory without end."""
-
-    elements: Elements
-
-    @property
-    def object_name(self) -> str:
-        return self.elements.name
-
-    def at(self, times: Times) -> State:
-        return self.elements.at(times)
-
-    def covers(self, times: Times) -> NDArray[np.bool_]:
-        return np.ones(len(times), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)

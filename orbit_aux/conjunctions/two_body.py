@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_MU_M3S2
-from orbit_aux.elements import equinoctial
+from orbit_aux.elements import equinoctial, equinoctial_axes
 from orbit_aux.errors import OrbitError
 
 Array = NDArray[np.float64]
@@ -57,9 +57,7 @@ def states_of(elements: NDArray[Any], elapsed_s: NDArray[Any] | float = 0.0) -> 
     speed = motion * a / (1.0 - k * c - h * s)
     x, y = a * (one * c + both * s - k), a * (two * s + both * c - h)
     vx, vy = speed * (both * c - one * s), speed * (two * c - both * s)
-    scale = 1.0 + p * p + q * q
-    f = np.stack([1.0 + q * q - p * p, 2.0 * p * q, -2.0 * p], axis=-1) / scale[..., None]
-    g = np.stack([2.0 * p * q, 1.0 - q * q + p * p, 2.0 * q], axis=-1) / scale[..., None]
+    f, g = equinoctial_axes(p, q)
     position = x[..., None] * f + y[..., None] * g
     velocity = vx[..., None] * f + vy[..., None] * g
     return np.concatenate([position, velocity], axis=-1)

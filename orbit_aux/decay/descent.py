@@ -16,7 +16,7 @@ from orbit_aux.constants import (
     WGS84_FLATTENING,
 )
 from orbit_aux.decay.air import Air, harris_priester_air
-from orbit_aux.decay.surroundings import SPACING_S, YEAR_S, surroundings, true_axes
+from orbit_aux.decay.surroundings import SPACING_S, YEAR_S, axes_over_years, surroundings
 from orbit_aux.elements import cartesian, from_keplerian
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import State
@@ -273,7 +273,7 @@ def _vectors(mean: MeanElements) -> Array:
 
 def _named(epoch: Times, records: Array, end_s: float, fell: bool, models: DecayModels) -> Decay:
     times = epoch + records[:, 0]
-    axes = true_axes(times)
+    axes = axes_over_years(times)
     h = np.einsum("nij,nj->ni", axes, records[:, 1:4])
     vector = np.einsum("nij,nj->ni", axes, records[:, 4:7])
     size, e = np.linalg.norm(h, axis=1), np.linalg.norm(vector, axis=1)

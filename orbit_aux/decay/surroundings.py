@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.constants import ASTRONOMICAL_UNIT_M
+from orbit_aux.frames import true_axes
 from orbit_aux.interpolation import on_time_grid
 from orbit_aux.motion.space_weather import SpaceWeather
 from orbit_aux.time import Times
@@ -47,10 +48,9 @@ def _sky(epoch: Times, rows: int) -> Array:
         warnings.simplefilter("ignore", erfa.ErfaWarning)
         sun = on_time_grid(times, lambda nodes: -erfa.epv00(*nodes.tdb())[0]["p"], _SUN_STEP_S)
         moon = on_time_grid(times, lambda nodes: np.asarray(erfa.moon98(*nodes.tt())["p"]), _MOON_STEP_S)
-    return np.column_stack([true_axes(times)[:, 2], ASTRONOMICAL_UNIT_M * sun, ASTRONOMICAL_UNIT_M * moon])
+    return np.column_stack([axes_over_years(times)[:, 2], ASTRONOMICAL_UNIT_M * sun, ASTRONOMICAL_UNIT_M * moon])
 
 
-def true_axes(times: Times) -> Array:
+def axes_over_years(times: Times) -> Array:
     """GCRF to the true equator and equinox of date, (n, 3, 3), nutation smoothed over days."""
-    flat = on_time_grid(times, lambda nodes: np.reshape(erfa.pnm06a(*nodes.tt()), (-1, 9)), _POLE_STEP_S)
-    return flat.reshape(-1, 3, 3)
+    return true_axes(times, _POLE_STEP_S)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orbit_aux.bodies import sun_position
 from orbit_aux.design.sun_synchronous import RepeatOrbit
 from orbit_aux.design.zonal import zonal_field, zonal_rates
+from orbit_aux.elements import short_angle
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.forces import Forces
 from orbit_aux.motion.mean_elements import MeanElements, mean_of_arc, osculating_state
@@ -101,10 +102,6 @@ def _shifted(
         sought.eccentricity_x + wanted.eccentricity_x - flown.eccentricity_x,
         sought.eccentricity_y + wanted.eccentricity_y - flown.eccentricity_y,
         sought.inclination_rad + wanted.inclination_rad - flown.inclination_rad,
-        sought.node_rad + _wrapped(wanted.node_rad + rates[0] * elapsed - flown.node_rad),
-        sought.latitude_argument_rad + _wrapped(argument),
+        sought.node_rad + short_angle(wanted.node_rad + rates[0] * elapsed - flown.node_rad),
+        sought.latitude_argument_rad + short_angle(argument),
     )
-
-
-def _wrapped(angle: Array) -> Array:
-    return angle - 2.0 * np.pi * np.rint(angle / (2.0 * np.pi))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orbit_aux.constants import EARTH_MU_M3S2
-from orbit_aux.elements import cartesian, element_derivatives, equinoctial, from_keplerian, keplerian
+from orbit_aux.elements import cartesian, element_derivatives, equinoctial, from_keplerian, keplerian, short_angle
 from orbit_aux.errors import OrbitError
 from orbit_aux.frames import local_orbital_axes
 
@@ -45,7 +45,7 @@ def element_changes(
 def difference_of_elements(after: Array, before: Array) -> Array:
     """`after` minus `before`, the angles (omega, Omega, M) between -pi and pi."""
     change: Array = np.atleast_2d(after) - np.atleast_2d(before)
-    change[:, 3:] -= 2.0 * math.pi * np.rint(change[:, 3:] / (2.0 * math.pi))
+    change[:, 3:] = short_angle(change[:, 3:])
     return change
 
 

@@ -19,6 +19,7 @@ from orbit_aux.constants import (
     WGS84_EQUATORIAL_RADIUS_M,
     WGS84_FLATTENING,
 )
+from orbit_aux.elements import short_angle
 from orbit_aux.errors import OrbitError
 from orbit_aux.motion.atmosphere import activity, harris_priester
 from orbit_aux.motion.forces import Thrust
@@ -116,10 +117,9 @@ def burn_shares(duty: Duty, start: Times, edges_s: Array, argument: Array, eleme
         hours = (first_s + edges_s) / 3600.0 - duty.from_hour_utc - 0.5 * duty.hours_a_day
         allowed = np.minimum(allowed, 0.5 * duty.hours_a_day - np.abs(hours - 24.0 * np.rint(hours / 24.0)))
     if duty.centres_rad:
-        turn = 2.0 * np.pi
         away = argument[:, None] - np.array(duty.centres_rad)
         half = np.pi * duty.longest_s / float(edges_s[-1] - edges_s[0])
-        allowed = np.minimum(allowed, half - np.abs(away - turn * np.rint(away / turn)).min(axis=1))
+        allowed = np.minimum(allowed, half - np.abs(short_angle(away)).min(axis=1))
     before, after = allowed[:-1], allowed[1:]
     crossing = np.clip(
         np.divide(before, before - after, out=np.ones(CELLS), where=(before > 0) != (after > 0)), 0.0, 1.0

@@ -27,9 +27,9 @@ from orbit_aux.events.samples import (
     state_blocks,
 )
 from orbit_aux.events.sun import apparent_sun, pole_of_date
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 _PENUMBRA, _UMBRA = 0, 1
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_ROTATION_RATE_RADS, SPEED_OF_LIGHT_MS, WGS84_EQUATORIAL_RADIUS_M, WGS84_FLATTENING
 from orbit_aux.events.samples import Found, Piece, highest
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State, from_geodetic, to_geodetic
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -16,10 +16,10 @@ from orbit_aux.events.eclipses import eclipses
 from orbit_aux.events.roots import Array, Rows, Spans, positive_spans, spans, time_grid
 from orbit_aux.events.samples import CROSSING, EDGE_MEANING, GAP, INTERVAL_END, event_dataset
 from orbit_aux.events.sun import apparent_sun
-from orbit_aux.events.trajectory import Trajectory, covered_intervals
-from orbit_aux.frames import State
+from orbit_aux.frames import State, angle_between
 from orbit_aux.moon_view import lunar_eclipse, moon_geometry
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory, covered_intervals
 
 #: what becomes of the satellite's own eclipse: it does not matter; the best time is taken in it where there is one; slots are cut by it
 SHADOW = ("any", "prefer", "exclude")
@@ -194,8 +194,8 @@ def _view(state: State) -> _View:
     seen = moon_geometry(state.times, position)
     moon, radius_m = seen["moon_direction"].values, np.linalg.norm(position, axis=1)
     dip = np.arcsin(np.minimum(WGS84_EQUATORIAL_RADIUS_M / radius_m, 1.0))
-    limb = np.degrees(_angle(moon, -position) - dip - seen["apparent_radius"].values)
-    sun = np.degrees(_angle(moon, apparent_sun(state.times) - position))
+    limb = np.degrees(angle_between(moon, -position) - dip - seen["apparent_radius"].values)
+    sun = np.degrees(angle_between(moon, apparent_sun(state.times) - position))
     return _View(seen["phase"].values, limb, sun, seen)
 
 
@@ -251,8 +251,3 @@ def _described(
         "edges": EDGE_MEANING,
     }
     return event_dataset(variables, attributes)
-
-
-def _angle(one: Array, other: Array) -> Array:
-    sine = np.linalg.norm(np.cross(one, other), axis=1)
-    return np.asarray(np.arctan2(sine, np.sum(one * other, axis=1)))

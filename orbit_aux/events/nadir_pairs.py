@@ -14,10 +14,10 @@ from orbit_aux.events.nadir_track import nadir_points, track_of
 from orbit_aux.events.samples import event_dataset
 from orbit_aux.events.sun import apparent_sun_fixed
 from orbit_aux.events.track_approaches import SAME_M, approaches
-from orbit_aux.events.trajectory import Trajectory
-from orbit_aux.frames import State, from_geodetic, to_geodetic
+from orbit_aux.frames import State, angle_between, from_geodetic, to_geodetic
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def _described(
         "longitude": (np.degrees(lon), "deg"),
         "latitude": (np.degrees(lat), "deg"),
         "distance": ((halves[0] + halves[1]) / 1e3, "km"),
-        "track_angle": (np.degrees(_angle(points[0][1], points[1][1])), "deg"),
+        "track_angle": (np.degrees(angle_between(points[0][1], points[1][1])), "deg"),
     }
     for name, state, (point, velocity) in zip(("first", "second"), states, points, strict=True):
         scalars |= _seen(name, state, point, velocity, ground)
@@ -125,18 +125,13 @@ def _seen(name: str, state: State, point: Array, velocity: Array, ground: Ground
     angles = {
         "longitude": lon,
         "latitude": lat,
-        "off_nadir": _angle(point - state.position_m, ground.place_m - state.position_m),
-        "view_zenith": _angle(state.position_m - ground.place_m, ground.up),
+        "off_nadir": angle_between(point - state.position_m, ground.place_m - state.position_m),
+        "view_zenith": angle_between(state.position_m - ground.place_m, ground.up),
         "view_azimuth": view.azimuth_rad,
-        "sun_zenith": _angle(sun, ground.up),
+        "sun_zenith": angle_between(sun, ground.up),
         "sun_azimuth": np.arctan2(east, north) % (2.0 * np.pi),
     }
     return {f"{name}_{key}": (np.degrees(value), "deg") for key, value in angles.items()} | {
         f"{name}_height": (height / 1e3, "km"),
         f"{name}_northward": (np.where(velocity[:, 2] >= 0.0, 1, -1), "1"),
     }
-
-
-def _angle(one: Array, other: Array) -> Array:
-    sine = np.linalg.norm(np.cross(one, other), axis=1)
-    return np.asarray(np.arctan2(sine, np.sum(one * other, axis=1)))

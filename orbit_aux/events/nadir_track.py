@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from orbit_aux.constants import WGS84_EQUATORIAL_RADIUS_M, WGS84_FLATTENING
 from orbit_aux.events.ground_view import geodetic_up
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State, from_geodetic, to_geodetic
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 

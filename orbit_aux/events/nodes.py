@@ -10,9 +10,9 @@ from orbit_aux.events.ground_view import geodetic_up
 from orbit_aux.events.roots import Array, Rows, crossings
 from orbit_aux.events.samples import event_dataset, inertial_pieces
 from orbit_aux.events.sun import apparent_sun_fixed, mean_solar_time_h, pole_of_date, true_solar_time_h
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State, to_geodetic
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 
 def node_crossings(trajectory: Trajectory, start: Times, stop: Times, *, first_orbit_number: int = 1) -> xr.Dataset:

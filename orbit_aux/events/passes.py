@@ -21,11 +21,11 @@ from orbit_aux.events.samples import (
     fixed_pieces,
     span_variables,
 )
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State
 from orbit_aux.interpolation import hermite_at_zero
 from orbit_aux.stations import Stations
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 S_BAND_HZ = 2.2e9
 # samples between two of the grid where a table of azimuths is compared: 5 s in low orbit, a degree of azimuth near the horizon

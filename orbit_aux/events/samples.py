@@ -11,9 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from orbit_aux.events.roots import Array, Rows, Signal, positive_spans, refine_extrema, time_grid
-from orbit_aux.events.trajectory import Trajectory, covered_intervals, sampling_step_s
 from orbit_aux.frames import State
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory, covered_intervals, sampling_step_s
 
 #: how a span begins or ends
 CROSSING, INTERVAL_END, GAP = 0, 1, 2

@@ -28,10 +28,10 @@ from orbit_aux.events.samples import (
     span_variables,
 )
 from orbit_aux.events.sun import apparent_sun_fixed
-from orbit_aux.events.trajectory import Trajectory
 from orbit_aux.frames import State, to_geodetic
 from orbit_aux.stations import Stations, read_stations
 from orbit_aux.time import Times
+from orbit_aux.trajectory import Trajectory
 
 
 def read_sites(path: str | Path) -> Stations:

@@ -1,4 +1,4 @@
-"""The ground track of a repeat orbit against its grid: from mean elements, from an ephemeris, and how it drifts."""
+"""The ground track of a repeat orbit against its grid: from mean elements, and how it drifts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbit_aux.constants import EARTH_RADIUS_M, EARTH_ROTATION_RATE_RADS
+from orbit_aux.elements import short_angle
 from orbit_aux.errors import OrbitError
 from orbit_aux.keeping.mean_motion import ELEMENTS, MeanMotion
 from orbit_aux.motion.mean_elements import MeanElements, secular_rates
-from orbit_aux.orbit import Orbit
-from orbit_aux.time import Times
 
 Array = NDArray[np.float64]
 
 _TURN = 2.0 * np.pi
-_NODE_STEP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,6 @@ class Grid:
                 f"{self.revolutions} revolutions in {self.days} days repeat after {self.days // common}: give them without {common}"
             )
 
-    def deviation_m(self, longitude_rad: Array) -> Array:
-        """Distance (m, eastward positive) of nodes from the nearest of the grid, along the equator."""
-        return EARTH_RADIUS_M / self.revolutions * _cut(self.revolutions * (longitude_rad - self.longitude_rad))
-
 
 def track_deviation(motion: MeanMotion, mean: MeanElements, grid: Grid) -> Array:
     """Eastward distance (m) of the track from the grid at the ascending node, continuous from the first time on.
@@ -52,7 +46,7 @@ def track_deviation(motion: MeanMotion, mean: MeanElements, grid: Grid) -> Array
     phase = grid.days * (mean.latitude_argument_rad - 2.0 * mean.eccentricity_y) + grid.revolutions * (
         motion.node_longitude(mean) - grid.longitude_rad
     )
-    return EARTH_RADIUS_M / grid.revolutions * (_cut(phase[:1]) + phase - phase[:1])
+    return EARTH_RADIUS_M / grid.revolutions * (short_angle(phase[:1]) + phase - phase[:1])
 
 
 def node_grid_longitude(motion: MeanMotion, mean: MeanElements, revolutions: int, days: int) -> float:
@@ -82,28 +76,3 @@ def drift_by(mean: MeanElements, grid: Grid, j4: float | None = None) -> tuple[f
         * (grid.days * rate + grid.revolutions * (node_rate - EARTH_ROTATION_RATE_RADS))
     )
     return float(speed[0]), float(speed[1] - speed[2]) / 2.0, float(speed[3] - speed[4]) / 2e-5
-
-
-def ascending_nodes(orbit: Orbit, start: Times, stop: Times) -> tuple[Times, Array]:
-    """Times and longitudes (rad) at which an ephemeris crosses the equator of ITRF northward, to a millisecond."""
-    count = int((stop - start)[0] / _NODE_STEP_S)
-    times = start + np.arange(count + 1) * _NODE_STEP_S
-    times = times[np.flatnonzero(orbit.covers(times))]
-    height = orbit.at(times, "ITRF").position_m[:, 2]
-    near = (times.tai_ns[1:] - times.tai_ns[:-1]) < 1.5e9 * _NODE_STEP_S
-    rows = np.flatnonzero((height[:-1] < 0) & (height[1:] >= 0) & near)
-    if len(rows) == 0:
-        return times[:0], np.empty(0)
-    crossing = times[rows] + _NODE_STEP_S * height[rows] / (height[rows] - height[rows + 1])
-    for _ in range(3):
-        state = orbit.at(crossing, "ITRF")
-        inside = np.clip(-state.position_m[:, 2] / state.velocity_ms[:, 2], -_NODE_STEP_S, _NODE_STEP_S)
-        crossing = Times(np.clip((crossing + inside).tai_ns, times.tai_ns[0], times.tai_ns[-1]))
-    place = orbit.at(crossing, "ITRF").position_m
-    return crossing, np.arctan2(place[:, 1], place[:, 0])
-
-
-def _cut(angle: Array) -> Array:
-    """Angle from -pi to pi."""
-    cut: Array = angle - _TURN * np.rint(angle / _TURN)
-    return cut

@@ -20,7 +20,7 @@ from orbit_aux.constants import (
 )
 from orbit_aux.ephemeris_table import ephemeris_of
 from orbit_aux.errors import OrbitError
-from orbit_aux.frames import State
+from orbit_aux.frames import State, angle_between
 from orbit_aux.interpolation import on_time_grid
 from orbit_aux.location.geolocate import Camera
 from orbit_aux.location.inverse_location import aberrated, match
@@ -171,10 +171,13 @@ def exclusion(state: State, direction_gcrf: ArrayLike, limits_deg: dict[str, flo
     """
     inertial = state.to("GCRF")
     direction = np.asarray(direction_gcrf, dtype=np.float64)
-    angles = {name: _angle_deg(direction, apparent_body(name, state)["direction"].values) for name in ("sun", "moon")}
+    angles = {
+        name: np.degrees(angle_between(direction, apparent_body(name, state)["direction"].values))
+        for name in ("sun", "moon")
+    }
     radius_m = np.linalg.norm(inertial.position_m, axis=1)
     dip_deg = np.degrees(np.arcsin(WGS84_EQUATORIAL_RADIUS_M / radius_m))
-    angles["earth_limb"] = _angle_deg(direction, -inertial.position_m) - dip_deg
+    angles["earth_limb"] = np.degrees(angle_between(direction, -inertial.position_m)) - dip_deg
     unknown = sorted(set(limits_deg) - set(angles))
     if unknown:
         raise OrbitError(f"exclusion from {', '.join(unknown)} is unknown: use {', '.join(angles)}")
@@ -200,8 +203,3 @@ def _beta(inertial: State) -> Array:
 def _earth_velocity(times: Times) -> Array:
     _, barycentric = erfa.epv00(*times.tdb())
     return np.asarray(barycentric["v"]) * (ASTRONOMICAL_UNIT_M / _DAY_S)
-
-
-def _angle_deg(one: Array, other: Array) -> Array:
-    sine = np.linalg.norm(np.cross(one, other), axis=1)
-    return np.asarray(np.degrees(np.arctan2(sine, np.sum(one * other, axis=1))))

@@ -17,7 +17,7 @@ from orbit_aux.constants import EARTH_J2, EARTH_MU_M3S2, EARTH_RADIUS_M
 from orbit_aux.earth_orientation import packaged_earth_orientation
 from orbit_aux.elements import cartesian, equinoctial
 from orbit_aux.errors import OrbitError
-from orbit_aux.frames import State
+from orbit_aux.frames import State, true_axes
 from orbit_aux.interpolation import on_time_grid
 from orbit_aux.motion.gravity import packaged_gravity
 from orbit_aux.orbit import Orbit
@@ -85,7 +85,7 @@ def mean_elements(state: State) -> MeanElements:
     `osculating_state`. Other forces stay in: tesseral terms move a single state's a by tens of metres; `mean_of_arc` averages them.
     """
     inertial = state.to("GCRF")
-    axes = _true_axes(state.times)
+    axes = true_axes(state.times)
     position = np.einsum("nij,nj->ni", axes, inertial.position_m)
     velocity = np.einsum("nij,nj->ni", axes, inertial.velocity_ms)
     _refuse_unbound(state.times, position, velocity)
@@ -101,7 +101,7 @@ def mean_elements(state: State) -> MeanElements:
 def osculating_state(mean: MeanElements) -> State:
     """GCRF states whose mean elements are `mean`."""
     position, velocity = _cartesian(_osculating(_equinoctial_of(mean)))
-    axes = _true_axes(mean.times)
+    axes = true_axes(mean.times)
     return State(
         mean.times,
         np.einsum("nij,ni->nj", axes, position),
@@ -324,9 +324,3 @@ def _equinoctial_of(mean: MeanElements) -> Array:
     x, y = mean.eccentricity_x, mean.eccentricity_y
     longitude = mean.latitude_argument_rad + mean.node_rad
     return np.stack([mean.semi_major_axis_m, x * c - y * s, y * c + x * s, tangent * s, tangent * c, longitude], axis=1)
-
-
-def _true_axes(times: Times) -> Array:
-    """GCRF to the true equator and equinox of date, (n, 3, 3)."""
-    flat = on_time_grid(times, lambda nodes: np.reshape(erfa.pnm06a(*nodes.tt()), (-1, 9)), _AXES_STEP_S)
-    return flat.reshape(-1, 3, 3)

@@ -12,13 +12,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "orbit_aux"))
 
-from kept_orbits import START, light, propagated, repeat_start
+from kept_orbits import START, light, propagated, repeat_start, tracks_at_nodes
 
 from orbit_aux.keeping.manoeuvre_plan import LONGEST_LOOK_D, plan_manoeuvres
 from orbit_aux.keeping.mean_motion import Atmosphere, mean_motion
 from orbit_aux.keeping.observation import observe_arc
 from orbit_aux.keeping.plan import Rules, Spacecraft, Target
-from orbit_aux.keeping.track import Grid, ascending_nodes, node_grid_longitude
+from orbit_aux.keeping.track import Grid, node_grid_longitude
 from orbit_aux.motion.forces import Forces, Impulse
 from orbit_aux.motion.mean_elements import mean_of_arc
 
@@ -69,8 +69,7 @@ def test_a_month_of_numerical_orbit_stays_in_its_window() -> None:
     )
     burns = tuple(Impulse(burn.centre, burn.needed_ms, "RSW") for burn in plan.burns)
     truth = propagated(seen.end, 30.0, replace(forces, manoeuvres=burns), known.at(known.times[-1]))
-    times, longitude = ascending_nodes(truth, truth.times[0], truth.times[-1])
-    track = grid.deviation_m(longitude)
+    times, track = tracks_at_nodes(truth, grid, truth.times[0], truth.times[-1])
     told = np.interp(times - truth.times[0], plan.forecast.mean.times - truth.times[0], plan.forecast.track_m)
     print(
         f"nodes {track.min():.0f} to {track.max():.0f} m; off the forecast {np.mean(track - told):.0f} m in the mean, {np.std(track - told):.0f} m rms, "

@@ -7,7 +7,11 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import fsolve
 
+from orbit_aux.constants import EARTH_RADIUS_M
+from orbit_aux.elements import short_angle
+from orbit_aux.events.nodes import node_crossings
 from orbit_aux.frames import State
+from orbit_aux.keeping.track import Grid
 from orbit_aux.motion.forces import Forces, Satellite
 from orbit_aux.motion.mean_elements import MeanElements, local_time_h, osculating_state, secular_rates
 from orbit_aux.motion.propagate import propagate
@@ -46,3 +50,11 @@ def propagated(start: MeanElements, days: float, forces: Forces, state: State | 
 
 def light(mass_kg: float = 250.0) -> Satellite:
     return Satellite(mass_kg, 3.0, 2.2, 3.0, 1.3)
+
+
+def tracks_at_nodes(orbit: Orbit, grid: Grid, start: Times, stop: Times) -> tuple[Times, np.ndarray]:
+    """Times of ascending nodes, and their distances (m, eastward positive) from the nearest of the grid along the equator."""
+    nodes = node_crossings(orbit, start, stop)
+    nodes = nodes.isel(event=nodes["node"].values == "ascending")
+    phase = grid.revolutions * (np.radians(nodes["longitude"].values) - grid.longitude_rad)
+    return Times.from_utc(nodes["time"].values), EARTH_RADIUS_M / grid.revolutions * short_angle(phase)

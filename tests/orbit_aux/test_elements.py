@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from orbit_aux.constants import EARTH_MU_M3S2
 from orbit_aux.elements import (
     cartesian,
     element_derivatives,
     equinoctial,
+    equinoctial_axes,
     from_keplerian,
-    gauss_matrix,
     keplerian,
-    local_axes,
-    position_derivatives,
 )
 from orbit_aux.frames import local_orbital_axes
 from orbit_aux.time import Times
@@ -23,6 +22,53 @@ from orbit_aux.veis import veis_axes
 
 POSITION = np.array([-1.1e7, -4.0e7, 1.6e6])
 VELOCITY = np.array([2.1e3, -230.0, 73.0])
+
+
+def position_derivatives(elements: np.ndarray) -> np.ndarray:
+    """Derivatives (3, 6) of the position by equinoctial elements (6,), in the order of EQUINOCTIAL."""
+    a, k, h, p, q, longitude = elements
+    c, s = np.cos(longitude), np.sin(longitude)
+    w = 1.0 + k * c + h * s
+    r = a * (1.0 - k * k - h * h) / w
+    s2 = 1.0 + p * p + q * q
+    radial, transverse, normal = local_axes(elements)
+    columns = (
+        r / a * radial,
+        -(2.0 * a * k + r * c) / w * radial,
+        -(2.0 * a * h + r * s) / w * radial,
+        -2.0 * r / s2 * (q * transverse + c * normal),
+        2.0 * r / s2 * (p * transverse + s * normal),
+        r * (k * s - h * c) / w * radial + r * transverse,
+    )
+    return np.stack(columns, axis=-1)
+
+
+def local_axes(elements: np.ndarray) -> np.ndarray:
+    """Rows: radial, transverse, normal unit vectors of equinoctial elements (6,)."""
+    _, _, _, p, q, longitude = elements
+    f, g = equinoctial_axes(np.asarray(p), np.asarray(q))
+    c, s = np.cos(longitude), np.sin(longitude)
+    return np.stack([c * f + s * g, -s * f + c * g, np.cross(f, g)])
+
+
+def gauss_matrix(elements: np.ndarray) -> np.ndarray:
+    """(6, 3): rates of the equinoctial elements by accelerations along radial, transverse, normal (Gauss; Walker et al. 1985)."""
+    a, k, h, p, q, longitude = elements
+    c, s = np.cos(longitude), np.sin(longitude)
+    parameter = a * (1.0 - k * k - h * h)
+    w = 1.0 + k * c + h * s
+    r, momentum = parameter / w, np.sqrt(EARTH_MU_M3S2 * parameter)
+    z, s2 = q * s - p * c, 1.0 + p * p + q * q
+    rows = (
+        (2.0 * a * a * (k * s - h * c), 2.0 * a * a * w, 0.0),
+        (parameter * s, (parameter + r) * c + r * k, -r * h * z),
+        (-parameter * c, (parameter + r) * s + r * h, r * k * z),
+        (0.0, 0.0, 0.5 * r * s2 * s),
+        (0.0, 0.0, 0.5 * r * s2 * c),
+        (0.0, 0.0, r * z),
+    )
+    coefficients: np.ndarray = np.array(rows) / momentum
+    return coefficients
 
 
 def test_round_trips() -> None:

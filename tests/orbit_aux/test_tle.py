@@ -45,8 +45,9 @@ def test_files_without_good_elements_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tle"
     path.write_text(LINES.replace("0  4753", "0  4754"))
     assert is_tle(LINES)
-    # still elements to who chooses a reader, so that the sums are what is told
+    # so that the reader says what is wrong with them
     assert is_tle(path.read_text())
+    assert not is_tle("CCSDS_OPM_VERS = 2.0\n")
     with pytest.raises(OrbitError, match="good check sums"):
         read_tle(path)
     # letters and digits of the same check sum: SGP4 alone would read another number

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from orbit_aux.errors import OrbitError
-from orbit_aux.events.trajectory import Trajectory, covered_intervals, sampling_step_s, trajectory_of
 from orbit_aux.time import Times
 from orbit_aux.tle import read_tle
+from orbit_aux.trajectory import Trajectory, covered_intervals, sampling_step_s, trajectory_of
 from tests.orbit_aux.events.made import DAY_S, HOUR_S, MU, START, Circle, after, circle, ephemeris
 
 #: elements of our own making in an orbit as that of Venµs
