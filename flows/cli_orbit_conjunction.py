@@ -41,7 +41,10 @@ def orbit_conjunction(
     ] = None,
     seed: Annotated[int, typer.Option(help="of the samples")] = 1,
     avoid: Annotated[bool, typer.Option("--avoid", help="scan velocity changes of OBJECT1 and lead times")] = False,
-    target: Annotated[float, typer.Option(metavar="P", help="probability that a manoeuvre shall reach")] = 1e-5,
+    target: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="with --avoid: probability that a manoeuvre shall reach [default: 1e-5]"),
+    ] = None,
     mass: Annotated[float | None, typer.Option(metavar="KG", help="of OBJECT1, for propellant")] = None,
     isp: Annotated[float | None, typer.Option("--isp", metavar="S", help="specific impulse, for propellant")] = None,
     red: Red = None,
@@ -52,8 +55,10 @@ def orbit_conjunction(
 
     if not 0 <= seed < 2**63:
         raise RequestError(f"--seed {seed}: give a whole number, not negative")
-    threshold = RED if red is None else red
-    options = ConjunctionOptions(radius, samples_of(monte_carlo), window, seed, threshold, avoid, target, mass, isp)
+    if target is not None and not avoid:
+        raise RequestError(f"--target {target:g}: is what a manoeuvre shall reach; give --avoid too")
+    threshold, wanted = RED if red is None else red, 1e-5 if target is None else target
+    options = ConjunctionOptions(radius, samples_of(monte_carlo), window, seed, threshold, avoid, wanted, mass, isp)
     lines, judged = write_conjunctions(cdm, output, options)
     for line in lines:
         print(line)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from calib.errors import RequestError
-from flows.orbits.writing import write_whole
+from flows.orbits.writing import refuse_inputs, write_whole
 from orbit_aux.attitude import Attitude
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.errors import OrbitError
@@ -53,8 +53,10 @@ def write_crossings(files: tuple[Path, Path], bands: Sequence[str], target: str,
     """Read the orbit and the attitude of `files` and the lines of sight of `bands` (NAME=FILE or FILE), write the CSV `output`; returns the lines to print."""
     orbit, attitude = read_oem(files[0]), read_aem(files[1])
     start, stop = _span(attitude, scan)
+    stars = None if target in BODIES else Path(target)
+    refuse_inputs(output, (*files, stars, *(Path(item.partition("=")[2] or item) for item in bands)))
     sights = _sights(bands)
-    wanted: str | Stars = target if target in BODIES else read_stars(Path(target))
+    wanted: str | Stars = target if stars is None else read_stars(stars)
     rows: list[dict[str, str]] = []
     for band, sight in sights.items():
         rows += _rows(band, Camera(orbit, attitude, sight), wanted, (start, stop), scan.line_period_s)

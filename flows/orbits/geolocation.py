@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from calib.errors import RequestError
 from calib.steps import NoParameters, Step
 from flows.cluster import open_cluster
-from flows.orbits.writing import write_whole
+from flows.orbits.writing import refuse_inputs, write_whole
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.location.angles import angles, uncertainty
 from orbit_aux.location.geolocate import FLAGS, Camera, Corrections, locate, locate_image
@@ -89,8 +89,7 @@ def write_locations(
     """
     if sense not in SENSES:
         raise RequestError(f"--quaternion-sense {sense!r}: use one of {', '.join(SENSES)}")
-    if output.resolve() in {path.resolve() for path in (*files, grid)}:
-        raise RequestError(f"{output}: is an input; give another file to --output")
+    refuse_inputs(output, (*files, grid))
     asked = read_grid(grid, extras)
     camera, remark = _by_sense(
         Camera(read_oem(files[0]), read_aem(files[1]), read_lines_of_sight(files[2])), asked, corrections, sense

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import RequestError
-from flows.orbits.writing import write_whole
+from flows.orbits.writing import refuse_inputs, write_whole
 from orbit_aux.ccsds import read_aem, read_oem
 from orbit_aux.location.sky import BODIES, apparent_body, exclusion, to_body
 from orbit_aux.moon_view import moon_geometry
@@ -21,8 +21,7 @@ def write_sky(orbit: Path, times: Path, output: Path, attitude: Path | None = No
     Of each body right ascension and declination (GCRF), distance, apparent radius, angle over the Earth's limb, and the unit vector in the body axes where
     there is an attitude; of the Moon its phase.
     """
-    if output.resolve() in {path.resolve() for path in (orbit, times, attitude) if path is not None}:
-        raise RequestError(f"{output}: is an input; give another file to --output")
+    refuse_inputs(output, (orbit, times, attitude))
     instants = _read_times(times)
     state = read_oem(orbit).at(instants, "GCRF")
     turning = None if attitude is None else read_aem(attitude)

@@ -64,6 +64,12 @@ def new_folder(output: Path) -> Iterator[Path]:
         raise
 
 
+def refuse_inputs(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over a file that was read."""
+    if output.resolve() in {path.resolve() for path in inputs if path is not None}:
+        raise RequestError(f"{output}: is an input; give another file to --output")
+
+
 @contextmanager
 def write_whole(output: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `output` when all was written."""

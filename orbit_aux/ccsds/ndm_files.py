@@ -57,7 +57,7 @@ def read_content(file: Path, kind: str) -> bytes:
                 return content
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise OrbitError(f"{file}: cannot be read ({error}); check the path and its permissions") from None
-    raise OrbitError(f"{file}: more than the {_MAX_BYTES} bytes an {kind} may have; split it")
+    raise OrbitError(f"{file}: more than the {_MAX_BYTES} bytes of a file of {kind} at most; split it")
 
 
 def is_xml(content: bytes) -> bool:

@@ -25,14 +25,17 @@ def parse_kvn(file: Path, text: str, kind: str) -> list[Item]:
         if not versioned:
             if item.key != f"CCSDS_{kind}_VERS":
                 refuse(
-                    file, line, f"{content.strip()[:60]!r} where CCSDS_{kind}_VERS should stand", f"give an {kind} file"
+                    file,
+                    line,
+                    f"{content.strip()[:60]!r} where CCSDS_{kind}_VERS should stand",
+                    f"give a file of {kind}",
                 )
             check_version(file, kind, Entry(item.text, line))
             versioned = True
             continue
         found.append(item)
     if not versioned:
-        refuse(file, max(len(lines), 1), "an empty file", f"give an {kind} file")
+        refuse(file, max(len(lines), 1), "an empty file", f"give a file of {kind}")
     return found
 
 

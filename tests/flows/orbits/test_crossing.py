@@ -137,3 +137,10 @@ def test_what_is_wrong_is_said_in_a_line(
 def test_each_band_has_a_name_of_its_own(etalon: Callable[..., Answer], scene: Path, band: str, said: str) -> None:
     answer = etalon(*words(scene, "--los", f"{band}={scene / 'two.csv'}"))
     assert answer.code == 2 and said in answer.err and not (scene / "out.csv").exists()
+
+
+def test_an_input_is_not_written_over(etalon: Callable[..., Answer], scene: Path) -> None:
+    before = (scene / "two.csv").read_bytes()
+    given = [word if word != str(scene / "out.csv") else str(scene / "two.csv") for word in words(scene)]
+    answer = etalon(*given)
+    assert answer.code == 2 and "two.csv: is an input" in answer.err and (scene / "two.csv").read_bytes() == before

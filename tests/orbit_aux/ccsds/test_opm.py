@@ -226,7 +226,7 @@ def test_round_trip(tmp_path: Path, kind: str, data: st.DataObject) -> None:
         ("MASS = 2275.0", "MASS = -2275.0", "MASS"),
         ("EPOCH = 1991-12-18T12:10:00.000", "EPOCH = 1991-13-18T12:10:00.000", "does not exist"),
         ("CCSDS_OPM_VERS = 2.0", "CCSDS_OPM_VERS = 7.0", "version"),
-        ("CCSDS_OPM_VERS = 2.0", "CCSDS_OEM_VERS = 2.0", "give an OPM"),
+        ("CCSDS_OPM_VERS = 2.0", "CCSDS_OEM_VERS = 2.0", "give a file of OPM"),
     ],
 )
 def test_what_is_refused(read: Callable[[str], OrbitParameters], old: str, new: str, told: str) -> None:
