@@ -107,7 +107,8 @@ def least_manoeuvres(
                 else:
                     low = middle
             changed = after_manoeuvre(encounter, lead_s, sign * high)
-            spent = propellant_kg(mass_kg, high, specific_impulse_s)
+            known = math.isfinite(mass_kg + specific_impulse_s)
+            spent = propellant_kg(mass_kg, high, specific_impulse_s) if known else math.nan
             miss = float(np.linalg.norm(changed.relative[:3]))
             found.append(Avoidance(float(lead), lead_s, sign * high, judge(changed), miss, spent))
     return found

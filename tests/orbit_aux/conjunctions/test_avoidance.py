@@ -71,6 +71,14 @@ def test_the_scan_and_the_least_manoeuvre() -> None:
     assert all(np.isnan(item.delta_v_ms) for item in never)
 
 
+def test_a_manoeuvre_without_a_mass_has_no_propellant() -> None:
+    encounter = crossing()
+    found = scan(encounter, np.array([0.5]), np.array([-0.1, 0.0, 0.1]))
+    least = least_manoeuvres(encounter, found, 1e-5)
+    assert least and all(np.isnan(item.propellant_kg) for item in least)
+    assert any(np.isfinite(item.delta_v_ms) for item in least)
+
+
 def test_three_dimensions_agree_where_the_plane_holds() -> None:
     encounter = crossing()
     sizes = np.array([-0.01, 0.01])
